@@ -1,0 +1,29 @@
+"""Paths and environment, read here and nowhere else."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SHIPPED_EVALSETS = ROOT / "evalsets"
+PRICES = ROOT / "data" / "prices.csv"
+
+MAX_UPLOAD_BYTES = 50 * 1024 * 1024
+"""Largest prompt file. Every row is a paid call on each tier, so larger sets are sampled first."""
+
+MAX_SAMPLES = 100_000
+
+
+def workspace() -> Path:
+    """The folder that holds the database and its cache: `TIERWISE_DATA`, or `data/` beside the code."""
+    return Path(os.environ.get("TIERWISE_DATA") or ROOT / "data")
+
+
+def database() -> Path:
+    return workspace() / "tierwise.duckdb"
+
+
+def quiet_libraries() -> None:
+    """Keep LiteLLM and ragas from calling home and from reading stray .env files; must precede their import."""
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
+    os.environ.setdefault("RAGAS_DO_NOT_TRACK", "true")

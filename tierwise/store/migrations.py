@@ -1,0 +1,53 @@
+"""The schema, as a list of steps that are each applied once and remembered by name."""
+
+from collections.abc import Callable
+
+import duckdb
+
+from tierwise.store.connection import Connection
+
+MIGRATIONS: list[Callable[[duckdb.DuckDBPyConnection], None]] = []
+
+
+def migrate(connection: Connection) -> None:
+    """Apply the steps that this file has not seen, each with its mark in one transaction."""
+    with connection.write() as cursor:
+        cursor.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TIMESTAMP DEFAULT now()::TIMESTAMP)")
+    with connection.read() as cursor:
+        seen = {name for (name,) in cursor.execute("SELECT name FROM migrations").fetchall()}
+    for step in MIGRATIONS:
+        if step.__name__ not in seen:
+            with connection.write() as cursor:
+                step(cursor)
+                cursor.execute("INSERT INTO migrations (name) VALUES (?)", [step.__name__])
+
+
+@MIGRATIONS.append
+def m001_first_schema(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Prompt sets, runs, attempts, outcomes, grades, policies. Rows are appended; only a run's status changes."""
+    cursor.execute("""
+        CREATE TABLE evalsets (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, source TEXT NOT NULL, created_at TIMESTAMP NOT NULL);
+        CREATE TABLE samples (
+            evalset_id TEXT NOT NULL, position INTEGER NOT NULL, sample_id TEXT NOT NULL, input TEXT NOT NULL, reference TEXT,
+            request_type TEXT, system TEXT, messages TEXT, context TEXT, cluster TEXT, weight DOUBLE NOT NULL, metadata TEXT NOT NULL);
+        CREATE TABLE runs (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, evalset_id TEXT NOT NULL, kind TEXT NOT NULL, status TEXT NOT NULL,
+            tiers TEXT NOT NULL, params TEXT NOT NULL, note TEXT NOT NULL, created_at TIMESTAMP NOT NULL);
+        CREATE SEQUENCE attempt_ids;
+        CREATE TABLE attempts (
+            id BIGINT PRIMARY KEY, run_id TEXT NOT NULL, sample_id TEXT NOT NULL, tier TEXT NOT NULL, repeat INTEGER NOT NULL,
+            reserved_usd DOUBLE, sent_at TIMESTAMP NOT NULL, closed_at TIMESTAMP, status TEXT, cost_usd DOUBLE, error TEXT);
+        CREATE TABLE outcomes (
+            run_id TEXT NOT NULL, sample_id TEXT NOT NULL, tier TEXT NOT NULL, repeat INTEGER NOT NULL, status TEXT NOT NULL,
+            output TEXT, error TEXT, finish_reason TEXT, prompt_tokens INTEGER, completion_tokens INTEGER, cost_usd DOUBLE,
+            latency_s DOUBLE, served_model TEXT, created_at TIMESTAMP NOT NULL, PRIMARY KEY (run_id, sample_id, tier, repeat));
+        CREATE SEQUENCE grade_ids;
+        CREATE TABLE grades (
+            id BIGINT DEFAULT nextval('grade_ids'), run_id TEXT NOT NULL, sample_id TEXT NOT NULL, tier TEXT NOT NULL,
+            repeat INTEGER NOT NULL, value DOUBLE, scorer TEXT NOT NULL, reason TEXT, author TEXT NOT NULL, explanation TEXT NOT NULL,
+            created_at TIMESTAMP NOT NULL);
+        CREATE TABLE policies (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, run_id TEXT NOT NULL, document TEXT NOT NULL,
+            created_at TIMESTAMP NOT NULL);
+    """)

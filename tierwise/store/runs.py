@@ -1,0 +1,145 @@
+"""Runs, the attempts they paid for, and their outcomes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+
+import pandas as pd
+import pyarrow as pa
+
+from tierwise.errors import NotFound
+from tierwise.store.connection import Connection, insert
+from tierwise.store.grades import grade_rows
+from tierwise.types import Grade, Outcome, Run, RunStatus, Tier, now
+
+Cell = tuple[str, str, int]
+"""(sample_id, tier, repeat)"""
+
+OUTCOME_TYPES = {
+    "sample_id": pa.string(), "tier": pa.string(), "repeat": pa.int32(), "status": pa.string(), "output": pa.string(),
+    "error": pa.string(), "finish_reason": pa.string(), "prompt_tokens": pa.int32(), "completion_tokens": pa.int32(),
+    "cost_usd": pa.float64(), "latency_s": pa.float64(), "served_model": pa.string(), "created_at": pa.timestamp("us"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is; dollars are what its closed attempts cost, plus open ones at the worst case."""
+
+    done: int
+    failed: int
+    spent_usd: float
+    unsettled_usd: float
+
+
+class Runs:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, run: Run) -> Run:
+        with self._connection.write() as cursor:
+            cursor.execute(
+                "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [run.id, run.name, run.evalset_id, run.kind, run.status, json.dumps([asdict(t) for t in run.tiers]),
+                 json.dumps(dict(run.params)), run.note, run.created_at],
+            )  # fmt: skip
+        return run
+
+    def get(self, key: str) -> Run:
+        """By id, or by name (the newest of that name)."""
+        found = self._runs("WHERE id = ? OR name = ?", [key, key])
+        if not found:
+            names = ", ".join(r.name for r in self.list()[:20]) or "none yet"
+            raise NotFound(f"There is no run called {key!r}. Runs: {names}.")
+        return found[0]
+
+    def list(self) -> list[Run]:
+        """Newest first."""
+        return self._runs("", [])
+
+    def set_status(self, run_id: str, status: RunStatus, note: str = "") -> None:
+        with self._connection.write() as cursor:
+            cursor.execute("UPDATE runs SET status = ?, note = ? WHERE id = ?", [status, note, run_id])
+
+    def intend(self, run_id: str, cells: Sequence[Cell], reserved_usd: Sequence[float | None]) -> list[int]:
+        """Commit that these calls are about to be sent; returns an attempt id for each. Precedes every paid request."""
+        with self._connection.write() as cursor:
+            ids = [i for (i,) in cursor.execute("SELECT nextval('attempt_ids') FROM range(?)", [len(cells)]).fetchall()]
+            insert(cursor, "attempts", pa.table({
+                "id": pa.array(ids, pa.int64()), "run_id": pa.array([run_id] * len(cells), pa.string()),
+                "sample_id": [c[0] for c in cells], "tier": [c[1] for c in cells], "repeat": pa.array([c[2] for c in cells], pa.int32()),
+                "reserved_usd": pa.array(reserved_usd, pa.float64()), "sent_at": pa.array([now()] * len(cells), pa.timestamp("us")),
+            }))  # fmt: skip
+        return ids
+
+    def close_attempt(self, attempt_id: int, outcome: Outcome, run_id: str | None = None) -> None:
+        """Settle one attempt. With `run_id` its outcome is kept in the same transaction; without, the cell will be tried again."""
+        with self._connection.write() as cursor:
+            cursor.execute(
+                "UPDATE attempts SET closed_at = ?, status = ?, cost_usd = ?, error = ? WHERE id = ?",
+                [now(), outcome.status, outcome.cost_usd, outcome.error, attempt_id],
+            )
+            if run_id is not None:
+                insert(cursor, "outcomes", outcome_rows(run_id, [outcome]))
+
+    def record(self, run_id: str, outcomes: Iterable[Outcome], grades: Iterable[Grade] = ()) -> None:
+        """Keep outcomes that were not paid call by call (simulated in bulk, imported), with their grades, or none of them."""
+        with self._connection.write() as cursor:
+            insert(cursor, "outcomes", outcome_rows(run_id, list(outcomes)))
+            insert(cursor, "grades", grade_rows(run_id, list(grades)))
+
+    def done_cells(self, run_id: str) -> set[Cell]:
+        """Cells that have an outcome and need no call."""
+        with self._connection.read() as cursor:
+            return set(cursor.execute("SELECT sample_id, tier, repeat FROM outcomes WHERE run_id = ?", [run_id]).fetchall())
+
+    def progress(self, run_id: str) -> Progress:
+        with self._connection.read() as cursor:
+            done, failed, outcome_cost = cursor.execute(
+                "SELECT count(*), count(*) FILTER (status = 'failed'), coalesce(sum(cost_usd), 0) FROM outcomes WHERE run_id = ?", [run_id]
+            ).fetchone()
+            attempts, closed, unsettled = cursor.execute(
+                """SELECT count(*), coalesce(sum(cost_usd) FILTER (closed_at IS NOT NULL), 0),
+                          coalesce(sum(reserved_usd) FILTER (closed_at IS NULL), 0) FROM attempts WHERE run_id = ?""", [run_id]
+            ).fetchone()
+        return Progress(done, failed, closed if attempts else outcome_cost, unsettled)
+
+    def outcomes(self, run_id: str) -> pd.DataFrame:
+        """One row an outcome, columns as in `Outcome`, in the order of the prompt set and of the answers."""
+        columns = ", ".join(f"o.{f.name}" for f in fields(Outcome))
+        with self._connection.read() as cursor:
+            return cursor.execute(
+                f"""SELECT {columns} FROM outcomes o JOIN runs r ON r.id = o.run_id
+                    JOIN samples s ON s.evalset_id = r.evalset_id AND s.sample_id = o.sample_id
+                    WHERE o.run_id = ? ORDER BY s.position, o.repeat""", [run_id]
+            ).df()
+
+    def version(self, run_id: str) -> tuple[int, int]:
+        """(outcomes, grades) kept so far: changes whenever a figure of this run may, so it keys caches."""
+        with self._connection.read() as cursor:
+            return cursor.execute(
+                "SELECT (SELECT count(*) FROM outcomes WHERE run_id = $1), (SELECT count(*) FROM grades WHERE run_id = $1)", [run_id]
+            ).fetchone()
+
+    def _runs(self, where: str, values: list[str]) -> list[Run]:
+        with self._connection.read() as cursor:
+            rows = cursor.execute(
+                f"SELECT id, name, evalset_id, kind, status, tiers, params, note, created_at FROM runs {where} ORDER BY created_at DESC, id",
+                values,
+            ).fetchall()
+        return [
+            Run(id=r[0], name=r[1], evalset_id=r[2], kind=r[3], status=r[4], tiers=tuple(_tier(t) for t in json.loads(r[5])),
+                params=json.loads(r[6]), note=r[7], created_at=r[8])
+            for r in rows
+        ]  # fmt: skip
+
+
+def outcome_rows(run_id: str, outcomes: Sequence[Outcome]) -> pa.Table:
+    columns = {name: pa.array([getattr(o, name) for o in outcomes], kind) for name, kind in OUTCOME_TYPES.items()}
+    return pa.table({"run_id": pa.array([run_id] * len(outcomes), pa.string()), **columns})
+
+
+def _tier(data: dict) -> Tier:
+    return Tier(**(data | {"fallbacks": tuple(data.get("fallbacks", ()))}))

@@ -1,0 +1,38 @@
+"""The workspace: prompt sets, runs, grades and policies behind one object."""
+
+from pathlib import Path
+
+from tierwise import settings
+from tierwise.store.connection import Connection
+from tierwise.store.evalsets import EvalSets
+from tierwise.store.grades import Grades
+from tierwise.store.migrations import migrate
+from tierwise.store.policies import Policies
+from tierwise.store.runs import Runs
+
+
+class Store:
+    """Open one for a process and share it between threads; each call uses a cursor of its own."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Open or create the file (default: the workspace's own).
+
+        Raises:
+            StoreBusy: another process has it open.
+        """
+        self._connection = Connection(Path(path) if path else settings.database())
+        migrate(self._connection)
+        self.path = self._connection.path
+        self.evalsets = EvalSets(self._connection)
+        self.runs = Runs(self._connection)
+        self.grades = Grades(self._connection)
+        self.policies = Policies(self._connection)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
