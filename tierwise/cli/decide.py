@@ -1,0 +1,120 @@
+"""Commands that tune, replay, route and export."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from tierwise.cli.command import Result, command, finite, names, read, say
+from tierwise.errors import BadInput, NotFound
+from tierwise.store import Store
+from tierwise.types import Policy, Sample
+
+
+def _tune_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("run", metavar="RUN")
+    p.add_argument("--aim", action="append", default=[], metavar="max-loss=0.01 | max-cost=USD | min-quality=0.9")
+    p.add_argument("--router", default="auto")
+    p.add_argument("--delta", type=float, default=0.10, help="the certificate may be wrong with this probability")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--scorer", help="whose grades count")
+    p.add_argument("--models", metavar="A,B,C", help="only these tiers, in this order")
+    p.add_argument("--save", metavar="NAME", help="keep the result as a policy")
+
+
+@command("tune", "Choose router and thresholds; figures are held-out.", _tune_arguments)
+def tune(a: argparse.Namespace, store: Store) -> Result:
+    from tierwise.frontier import parse_aim
+    from tierwise.grading import matrix
+    from tierwise.policy import make_policy
+    from tierwise.tuning import tune as tuner
+
+    if not 0 < a.delta < 1:
+        raise BadInput(f"--delta {a.delta}: give a probability between 0 and 1, such as 0.10.")
+    found = store.runs.get(a.run)
+    tuned = tuner(matrix(store, found.id, a.scorer), aim=parse_aim(*(a.aim or ["max-loss=0.02"])), router=a.router, delta=a.delta,
+                  seed=a.seed, tiers=names(a.models), progress=lambda what, _: say(what))  # fmt: skip
+    data = tuned.to_json()
+    if a.save:
+        policy = store.policies.add(make_policy(tuned, a.save))
+        data["policy"] = policy.id
+    held, chosen = tuned.heldout, tuned.chosen
+    text = [f"{found.name}{' (simulated)' if found.simulated else ''}: {data['verdict']}; router {data['router']}, n={data['n']}",
+            f"  thresholds {', '.join(f'{t:.4f}' for t in chosen.thresholds)}",
+            f"  held-out: saves {held.saving:.1%} [{held.saving_ci95[0]:.1%}, {held.saving_ci95[1]:.1%}], "
+            f"loses {held.loss * 100:.2f} points [{held.loss_ci95[0] * 100:.2f}, {held.loss_ci95[1] * 100:.2f}]",
+            f"  certificate: {data['certificate']['status']}"]  # fmt: skip
+    text += [f"  {warning}" for warning in data["warnings"]]
+    return Result(data, "\n".join(text))
+
+
+def _evaluate_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("policy", metavar="POLICY", help="name or id, or a policy JSON file")
+    p.add_argument("run", metavar="RUN")
+    p.add_argument("--scorer", help="whose grades count")
+    p.add_argument("--decisions", metavar="FILE.jsonl")
+
+
+@command("evaluate", "Apply a saved policy to another run's outcomes.", _evaluate_arguments)
+def evaluate(a: argparse.Namespace, store: Store) -> Result:
+    from tierwise.grading import matrix
+    from tierwise.policy import evaluate as evaluator
+
+    found = store.runs.get(a.run)
+    policy = _policy(store, a.policy)
+    result = evaluator(policy, matrix(store, found.id, a.scorer))
+    if a.decisions:
+        lines = "".join(json.dumps(finite(d), ensure_ascii=False) + "\n" for d in result.decisions)
+        try:
+            Path(a.decisions).write_text(lines, encoding="utf-8")
+        except OSError as error:
+            raise BadInput(f"--decisions {a.decisions}: {error.strerror}.") from error
+    text = (f"{policy.name} on {found.name}: quality {result.quality:.2%}, ${result.cost_per_1k_usd:.4f} per 1,000, "
+            f"saves {result.saving:.1%}, loses {result.loss * 100:.2f} points (n={result.n})")  # fmt: skip
+    return Result(result.to_json() | {"policy": policy.id, "run": found.id}, text)
+
+
+@command("route", "Decide for requests on standard input, one JSON object a line.", lambda p: p.add_argument("policy", metavar="POLICY"))
+def route(a: argparse.Namespace, store: Store) -> Result:
+    from tierwise.policy import route_lines
+
+    decisions = [d.to_json() for d in route_lines(_policy(store, a.policy), sys.stdin)]
+    return Result(decisions, "\n".join(json.dumps(d, ensure_ascii=False) for d in decisions))
+
+
+def _export_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("policy", metavar="POLICY", help="name or id, or a policy JSON file")
+    p.add_argument("--to", required=True, metavar="TARGET")
+    p.add_argument("--out", required=True, metavar="DIR")
+
+
+@command("export", "Write a policy for a gateway and replay it there.", _export_arguments)
+def export(a: argparse.Namespace, store: Store) -> Result:
+    from tierwise.exporters import export as exporter
+
+    policy = _policy(store, a.policy)
+    done = exporter(policy, _samples(store, policy), a.to, Path(a.out))
+    data = {"policy": policy.id, "target": a.to, "files": [str(f) for f in done.files], "agreement": done.agreement,
+            "checked": done.checked, "over_routed": done.over, "under_routed": done.under, "notes": list(done.notes)}  # fmt: skip
+    files = ", ".join(str(f) for f in done.files)
+    return Result(data, f"{files}\nReplay: {done.agreement:.1%} agreement on {done.checked} prompts.\n" + "\n".join(done.notes))
+
+
+def _policy(store: Store, key: str) -> Policy:
+    from tierwise.policy import policy_from_json
+
+    if key.endswith(".json"):
+        return policy_from_json(read(key).decode("utf-8", "replace"))
+    return store.policies.get(key)
+
+
+def _samples(store: Store, policy: Policy) -> tuple[Sample, ...]:
+    """The prompts that a policy was chosen on, or the shipped ones for a policy from elsewhere."""
+    from tierwise.evalsets import load_shipped, shipped
+
+    try:
+        return store.evalsets.get(store.runs.get(policy.run_id).evalset_id).samples
+    except NotFound:
+        return tuple(s for entry in shipped() for s in load_shipped(entry.name).samples)

@@ -1,0 +1,116 @@
+"""Commands that run, grade and summarise."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+
+from tierwise.cli.command import Result, command, pairs, read, say
+from tierwise.errors import BadInput, NotFound
+from tierwise.store import Store
+from tierwise.types import EvalSetInfo
+
+
+def _run_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("evalset", metavar="EVALSET", help="name or id; a shipped set can be named directly")
+    p.add_argument("--tiers", metavar="FILE.toml", help="the ladder, cheapest first; the simulated one without it")
+    p.add_argument("--name")
+    p.add_argument("--scorer", default="auto")
+    p.add_argument("--concurrency", type=int, default=8)
+    p.add_argument("--budget", type=float, metavar="USD", help="stop before spending more than this")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--resume", metavar="RUN", help="go on with this run: only cells without an outcome are called")
+    p.add_argument("--yes", action="store_true", help="do not ask before spending")
+
+
+@command("run", "Run a prompt set on every tier, then grade it.", _run_arguments)
+def run(a: argparse.Namespace, store: Store) -> Result:
+    from tierwise.runs.execute import execute
+    from tierwise.runs.plan import create_run, estimate
+    from tierwise.simulator import ladder
+    from tierwise.tiers import load_tiers_toml
+
+    info = _evalset(store, a.evalset)
+    evalset = store.evalsets.get(info.id)
+    if a.resume:
+        planned = store.runs.get(a.resume)
+        if planned.evalset_id != info.id:
+            raise BadInput(f"Run {planned.name!r} is of another prompt set than {info.name!r}; a run goes on with the prompts it began with.")
+    tiers = planned.tiers if a.resume else load_tiers_toml(read(a.tiers)) if a.tiers else ladder()
+    before = estimate(evalset, tiers, done=store.runs.done_cells(planned.id) if a.resume else None, concurrency=a.concurrency)
+    say(before.text())
+    live = any(not t.simulated for t in tiers)
+    if live and not a.yes:
+        say("Type yes to spend this: ")
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise BadInput("Not started. Pass --yes to start without being asked.")
+    if not a.resume:
+        params = {"scorer": a.scorer, "seed": a.seed, "concurrency": a.concurrency} | ({"budget_usd": a.budget} if a.budget else {})
+        planned = create_run(store, info.id, tiers, name=a.name, params=params)
+    shown = [0.0]
+
+    def progress(done: int, total: int) -> None:
+        if time.monotonic() - shown[0] > 1 or done == total:
+            shown[0] = time.monotonic()
+            say(f"{done} of {total} calls")
+
+    finished = execute(store, planned.id, on_progress=progress, budget_usd=a.budget)
+    figures = store.runs.progress(finished.id)
+    data = {"run": finished.id, "name": finished.name, "status": finished.status, "note": finished.note, "calls": figures.done,
+            "failed": figures.failed, "spent_usd": figures.spent_usd, "simulated": finished.simulated}  # fmt: skip
+    label = " (simulated)" if finished.simulated else ""
+    note = f" {finished.note}" if finished.note else ""
+    return Result(data, f"{finished.name}{label}: {finished.status}, {figures.done} outcomes, {figures.failed} failed, "
+                        f"${figures.spent_usd:.4f} ({finished.id}).{note}")  # fmt: skip
+
+
+def _grade_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("run", metavar="RUN")
+    p.add_argument("--scorer", required=True)
+    p.add_argument("--option", action="append", default=[], metavar="NAME=VALUE")
+
+
+@command("grade", "Apply an automatic scorer to a run.", _grade_arguments)
+def grade(a: argparse.Namespace, store: Store) -> Result:
+    from tierwise.grading import apply_scorer
+
+    found = store.runs.get(a.run)
+    count = apply_scorer(store, found.id, a.scorer, pairs(a.option, "--option") or None)
+    data = {"run": found.id, "scorer": a.scorer, "graded": count.graded, "unscored": count.unscored}
+    return Result(data, f"{found.name}: {count.graded} graded, {count.unscored} unscored by {a.scorer}.")
+
+
+def _run_and_scorer(p: argparse.ArgumentParser) -> None:
+    p.add_argument("run", metavar="RUN")
+    p.add_argument("--scorer", help="whose grades count; the run's own scorer without it")
+
+
+@command("summary", "Quality, cost and latency of each tier of a run.", _run_and_scorer)
+def summary(a: argparse.Namespace, store: Store) -> Result:
+    from tierwise.grading import matrix
+    from tierwise.summary import summary as summarise
+
+    found = store.runs.get(a.run)
+    tiers = summarise(matrix(store, found.id, a.scorer))
+    lines = [f"{found.name}{' (simulated)' if found.simulated else ''}: quality with 95% interval, cost per 1,000 requests"]
+    for t in tiers:
+        cost = "unpriced" if math.isnan(t.cost_per_1k_usd) else f"${t.cost_per_1k_usd:.4f}"
+        beaten = f"; dominated by {t.dominated_by}" if t.dominated_by else ""
+        lines.append(f"  {t.tier}: {t.quality:.2%} [{t.quality_ci95[0]:.2%}, {t.quality_ci95[1]:.2%}] n={t.n}, {cost}, "
+                     f"{t.unscored} unscored, {t.failed} failed{beaten}")  # fmt: skip
+    data = {"run": found.id, "name": found.name, "simulated": found.simulated, "tiers": [t.to_json() for t in tiers]}
+    return Result(data, "\n".join(lines))
+
+
+def _evalset(store: Store, key: str) -> EvalSetInfo:
+    """A kept prompt set; a shipped one is kept on first use."""
+    from tierwise.evalsets import load_shipped, shipped
+
+    try:
+        return store.evalsets.info(key)
+    except NotFound:
+        if key in {s.name for s in shipped()}:
+            return store.evalsets.add(load_shipped(key))
+        raise
