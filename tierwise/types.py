@@ -45,7 +45,7 @@ class Sample:
         if self.messages:
             return system + [dict(m) for m in self.messages]
         text = f"{self.context}\n\n{self.input}" if self.context else self.input
-        return system + [{"role": "user", "content": text}]
+        return [*system, {"role": "user", "content": text}]
 
     def request_metadata(self) -> dict[str, str]:
         """What a gateway would be told about this request beside its messages; values are text."""

@@ -3,7 +3,7 @@
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -60,10 +60,8 @@ class Connection:
                 yield cursor
                 cursor.execute("COMMIT")
             except BaseException:
-                try:
+                with suppress(duckdb.Error):  # the failed statement may already have ended the transaction
                     cursor.execute("ROLLBACK")
-                except duckdb.Error:
-                    pass  # the failed statement already ended the transaction
                 raise
             finally:
                 cursor.close()
