@@ -1,0 +1,3 @@
+from tierwise.ui.frame import show
+
+show()

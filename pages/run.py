@@ -1,0 +1,46 @@
+"""Send a prompt set to every tier: the estimate stands before the button, and the run goes on without this page."""
+
+import streamlit as st
+
+from tierwise.errors import TierwiseError
+from tierwise.ui import figures, ladder, parts, progress, readings, runform, state
+from tierwise.ui.frame import require_frame
+
+require_frame()
+
+shown = state.run_in_link()
+sets = state.evalsets()
+parts.header("Run", "Every prompt goes to every tier once; the answers are graded as they arrive. You see the price first.")
+if shown and shown.params.get("demo") is None and shown.kind != "recorded":
+    progress.watch(shown)
+if not sets:
+    parts.empty("No prompt set to run", "A run needs prompts. Upload yours, or take one of the shipped sets.", "Choose a prompt set", "pages/evalsets.py")
+    st.stop()
+
+left, right = st.columns([2, 1], gap="medium")
+with left:
+    with st.container(border=True):
+        chosen = state.choose_evalset(sets)
+        scorer, options = runform.choose_scorer(readings.evalset(chosen.id))
+    with st.container(border=True):
+        st.markdown("**Tiers, cheapest first**")
+        tiers: list = []
+        try:
+            tiers = ladder.choose_tiers()
+        except TierwiseError as error:
+            parts.complain(error)
+with right, st.container(border=True):
+    st.markdown("**Before you start**")
+    if len(tiers) < 1:
+        st.caption("Turn on at least one tier.")
+        st.stop()
+    with parts.guard():
+        estimate = runform.estimate(chosen.id, tuple(tiers))
+    runform.show_estimate(estimate, simulated=all(t.simulated for t in tiers))
+    budget = runform.choose_budget(estimate)
+    name = st.text_input("Name of the run", f"{chosen.name[:80]}, {figures.count(len(tiers), 'tier')}", key=f"run_name_{chosen.id}", max_chars=120)
+    finished = shown is not None and shown.status == "done" and shown.evalset_id == chosen.id and not shown.params.get("demo")
+    if st.button("Start the run", type="secondary" if finished else "primary", icon=":material/play_arrow:", key="start", width="stretch"):
+        with parts.guard():
+            run = runform.start(chosen, tiers, name.strip() or chosen.name, scorer, options, budget)
+        st.switch_page("pages/run.py", query_params={"set": chosen.id, "run": run.id})

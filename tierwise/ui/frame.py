@@ -1,0 +1,49 @@
+"""The frame round every page: configuration, navigation and the guard for links that arrive first."""
+
+import streamlit as st
+
+from tierwise import settings
+from tierwise.ui.parts import guard
+
+HOME, EVALSETS, RUN = "pages/home.py", "pages/evalsets.py", "pages/run.py"
+COMPARE, TUNE, EXPORT = "pages/compare.py", "pages/tune.py", "pages/export.py"
+LOGO = settings.ROOT / "docs" / "images" / "logo.svg"
+
+
+def pages() -> list[st.Page]:
+    """Every screen, in the order of the work."""
+    return [
+        st.Page(HOME, title="Home", icon=":material/home:", default=True, help="Where you are and what comes next"),
+        st.Page(EVALSETS, title="Evalsets", icon=":material/list_alt:", help="Prompt sets: upload, check, choose"),
+        st.Page(RUN, title="Run", icon=":material/play_circle:", help="Send a prompt set to every tier"),
+        st.Page(COMPARE, title="Compare", icon=":material/bar_chart:", help="Quality, cost and speed of each tier"),
+        st.Page(TUNE, title="Tune", icon=":material/tune:", help="Choose who answers what"),
+        st.Page(EXPORT, title="Export", icon=":material/ios_share:", help="Take a policy to your gateway"),
+    ]
+
+
+def frame() -> st.Page:
+    """Configure the app, register every page, and return the one to run."""
+    st.set_page_config(page_title="Tierwise", page_icon=":material/alt_route:", layout="wide")
+    st.logo(str(LOGO), size="medium")
+    page = st.navigation(pages(), position="top")
+    st.session_state["framed"] = True
+    return page
+
+
+def show() -> None:
+    """Run the chosen page; what its user can mend is shown as a message."""
+    page = frame()
+    with guard():
+        page.run()
+
+
+def require_frame() -> None:
+    """Rerun through app.py when Streamlit opened this page on its own.
+
+    Streamlit runs a deep-linked file in pages/ without app.py until the first
+    st.navigation call after a server start.
+    """
+    if "framed" not in st.session_state:
+        frame()
+        st.rerun()

@@ -1,0 +1,97 @@
+"""The tiers of a run as an editable table, with ladders to start from."""
+
+import os
+
+import pandas as pd
+import streamlit as st
+
+from tierwise.errors import BadInput
+from tierwise.types import Tier
+
+SIMULATED = "Simulated"
+LIVE = {
+    "OpenAI": [("small", "gpt-4o-mini"), ("large", "gpt-4o")],
+    "Anthropic": [("small", "anthropic/claude-3-haiku-20240307"), ("medium", "anthropic/claude-3-5-haiku-20241022"),
+                  ("large", "anthropic/claude-3-5-sonnet-20241022")],
+    "Google": [("small", "gemini/gemini-2.0-flash-lite"), ("medium", "gemini/gemini-2.0-flash"), ("large", "gemini/gemini-2.5-pro")],
+    "Mistral": [("small", "mistral/mistral-small-latest"), ("medium", "mistral/mistral-medium-latest"), ("large", "mistral/mistral-large-latest")],
+}  # fmt: skip
+KEYS = {"OpenAI": "OPENAI_API_KEY", "Anthropic": "ANTHROPIC_API_KEY", "Google": "GEMINI_API_KEY", "Mistral": "MISTRAL_API_KEY"}
+OWN = "My own"
+
+
+def choose_tiers() -> list[Tier]:
+    """A starting ladder, and a table to change it. Cheapest first; the last is the frontier tier."""
+    preset = st.segmented_control("Start from", [SIMULATED, *LIVE, OWN], default=SIMULATED, required=True, key="ladder", persist_state="session")
+    frame = _frame(preset)
+    edited = st.data_editor(
+        frame, key=f"tiers_{preset}", num_rows="dynamic", hide_index=True, alt="Tiers, cheapest first",
+        column_config={
+            "on": st.column_config.CheckboxColumn("on", default=True, width=50),
+            "tier": st.column_config.TextColumn(required=True, help="Your name for this place in the ladder", max_chars=40),
+            "model": st.column_config.TextColumn(required=True, help="As LiteLLM names it, such as gpt-4o or ollama/llama3", width="medium", max_chars=200),
+            "endpoint": st.column_config.TextColumn(help="Only for your own server, such as http://127.0.0.1:11434", max_chars=300),
+            "key is in": st.column_config.TextColumn(help="NAME of the environment variable with the key. The key itself is never stored.", max_chars=80,
+                                                     validate=r"^[A-Za-z_][A-Za-z0-9_]*$"),
+            "$ in": st.column_config.NumberColumn(help="US dollars for a million prompt tokens; empty: from the price list", min_value=0, format="%.3f"),
+            "$ out": st.column_config.NumberColumn(help="US dollars for a million answer tokens", min_value=0, format="%.3f"),
+        },
+    )  # fmt: skip
+    tiers = _tiers(edited)
+    _missing_keys(tiers)
+    return tiers
+
+
+def _frame(preset: str) -> pd.DataFrame:
+    if preset == SIMULATED:
+        from tierwise.simulator import ladder
+
+        tiers = list(ladder())
+    elif preset == OWN:
+        tiers = []
+    else:
+        tiers = [Tier(name, model, api_key_env=KEYS[preset]) for name, model in LIVE[preset]]
+    rows = [(True, t.name, t.model, t.api_base, t.api_key_env, *_prices(t)) for t in tiers]
+    frame = pd.DataFrame(rows, columns=["on", "tier", "model", "endpoint", "key is in", "$ in", "$ out"])
+    kinds = {"on": "bool", "$ in": "float64", "$ out": "float64"} | dict.fromkeys(["tier", "model", "endpoint", "key is in"], "string")
+    return frame.astype(kinds)
+
+
+def _prices(tier: Tier) -> tuple[float | None, float | None]:
+    if tier.input_per_1m is not None or tier.simulated:
+        return tier.input_per_1m, tier.output_per_1m
+    from tierwise.models import price
+
+    known = price(tier)
+    return (known.input_per_1m, known.output_per_1m) if known else (None, None)
+
+
+def _tiers(edited: pd.DataFrame) -> list[Tier]:
+    """The rows that are on, checked again: a browser may send what the table would not allow."""
+    tiers: list[Tier] = []
+    for row in edited.to_dict("records"):
+        name, model = _text(row["tier"]), _text(row["model"])
+        if row["on"] is not True and row["on"] is not None or not (name or model):
+            continue
+        if not (name and model):
+            raise BadInput(f"Tier {len(tiers) + 1}: give both a name and a model ({name or model!r} has only one of them).")
+        if name in {t.name for t in tiers}:
+            raise BadInput(f"Two tiers are called {name!r}. Give each a name of its own.")
+        tiers.append(Tier(name, model, _text(row["endpoint"]), _text(row["key is in"]), _number(row["$ in"]), _number(row["$ out"])))
+    return tiers
+
+
+def _missing_keys(tiers: list[Tier]) -> None:
+    missing = sorted({t.api_key_env for t in tiers if t.api_key_env and not os.environ.get(t.api_key_env)})
+    if missing:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.badge("Key missing", icon=":material/key:", color="orange")
+            st.text(f"Set {', '.join(missing)} in the environment Tierwise is started from. Until then, the simulated ladder runs without a key.")
+
+
+def _text(value: object) -> str | None:
+    return str(value).strip() or None if value is not None and not pd.isna(value) else None
+
+
+def _number(value: object) -> float | None:
+    return float(value) if value is not None and not pd.isna(value) else None

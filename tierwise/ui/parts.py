@@ -1,0 +1,90 @@
+"""Pieces that every screen shares. Text from files and models goes through `plain` or a table, never into Markdown or a label."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import streamlit as st
+
+from tierwise.errors import NotReady, StoreBusy, TierwiseError
+
+
+class Figure(NamedTuple):
+    """One headline number. All three texts are ours: they are drawn as Markdown."""
+
+    label: str
+    value: str
+    below: str
+    tone: str = "gray"
+    help: str | None = None
+
+
+def header(title: str, says: str, simulated: bool = False) -> None:
+    """The screen's name, what it is for, and whether its numbers are real."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.header(title, anchor=False, width="content")
+        if simulated:
+            simulated_badge()
+    st.caption(says)
+
+
+def simulated_badge() -> None:
+    st.badge("Simulated", icon=":material/science:", color="orange", help="These models are simulated: no model was called and nothing was paid. "
+             "The numbers show how Tierwise works, not how good a real model is.")  # fmt: skip
+
+
+def plain(text: str | None, *, code: bool = False, height: int | None = None) -> None:
+    """Untrusted text, shown as it is: no Markdown, no HTML, no links, nothing fetched."""
+    if code:
+        st.code(text or "", language=None, wrap_lines=True, height=height or "content")
+    else:
+        st.text(text or "")
+
+
+def figures(row: Sequence[Figure]) -> None:
+    """A row of headline numbers of equal height that wraps on a narrow window."""
+    with st.grid(len(row), min_column_width=170, gap="small"):
+        for f in row:
+            st.metric(f.label, f.value, f.below, delta_color=f.tone, delta_arrow="off", help=f.help, border=True, height="stretch")
+
+
+def empty(title: str, body: str, label: str, page: str, icon: str = ":material/arrow_forward:") -> None:
+    """What a screen without data shows: why it is empty, and one button to mend that."""
+    with st.container(border=True, horizontal_alignment="center", gap="small"):
+        st.subheader(title, anchor=False, text_alignment="center")
+        st.caption(body, text_alignment="center", width=560)
+        if st.button(label, type="primary", icon=icon, key="empty"):
+            st.switch_page(page)
+        st.space("small")
+
+
+def next_step(label: str, page: str, key: str = "next", icon: str = ":material/arrow_forward:", **query: str) -> None:
+    """The way on, as the screen's one primary button."""
+    if st.button(label, type="primary", icon=icon, key=key):
+        st.switch_page(page, query_params=query)
+
+
+@contextmanager
+def guard() -> Iterator[None]:
+    """Show what a user can mend as a message and stop there; anything else is a bug and is seen as one."""
+    try:
+        yield
+    except TierwiseError as error:
+        complain(error)
+        st.stop()
+
+
+def complain(error: TierwiseError) -> None:
+    """The message may quote a file or a model, so it is shown as text."""
+    title = {StoreBusy: "The workspace is in use", NotReady: "Not ready yet"}.get(type(error), "That did not work")
+    with st.container(border=True, gap="small"):
+        st.badge(title, icon=":material/error:", color="red")
+        plain(str(error))
+
+
+def notes(lines: Sequence[str], icon: str = ":material/info:") -> None:
+    """Plain remarks, one a line, that may name tiers or columns."""
+    for line in lines:
+        with st.container(horizontal=True, vertical_alignment="top", gap="xsmall"):
+            st.markdown(icon, width="content")
+            st.text(line, width="stretch")

@@ -1,0 +1,58 @@
+"""A run on its way: how far, what it cost, how long still, and the ways to stop or resume it."""
+
+import streamlit as st
+
+from tierwise.types import Run
+from tierwise.ui import figures, parts, state
+from tierwise.ui.frame import COMPARE, TUNE
+
+SAYS = {
+    "planned": ("Planned", "gray"), "running": ("Running", "blue"), "done": ("Done", "green"), "cancelled": ("Cancelled", "orange"),
+    "stopped": ("Stopped", "orange"), "failed": ("Failed", "red"),
+}  # fmt: skip
+
+
+def watch(run: Run) -> None:
+    """The card of one run; it keeps itself up to date while the run goes on, on any page and after a reload."""
+    running = state.run_queue().is_running(run.id)
+
+    @st.fragment(run_every=0.7 if running else None)
+    def card() -> None:
+        with parts.guard():
+            _card(run.id)
+        if running and not state.run_queue().is_running(run.id):
+            st.rerun()
+
+    card()
+
+
+def _card(run_id: str) -> None:
+    queue = state.run_queue()
+    run, running = state.store().runs.get(run_id), queue.is_running(run_id)
+    p = queue.progress(run_id)
+    word, color = SAYS["running" if running else run.status]
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            parts.plain(run.name)
+            st.badge(word, color=color)
+            if run.simulated:
+                parts.simulated_badge()
+        done = min(1.0, p.done / p.total) if p.total else 0.0
+        left = f" · about {figures.seconds(p.seconds_left)} left" if running and p.seconds_left else ""
+        st.progress(done, figures.md(f"{p.done:,} of {p.total:,} answers · {figures.dollars(p.spent_usd)} spent{left}"))
+        if p.failed:
+            st.caption(f"{figures.count(p.failed, 'call')} failed and can be sent again.")
+        if run.note:
+            parts.plain(run.note)
+        with st.container(horizontal=True):
+            if running:
+                if st.button("Cancel", icon=":material/stop_circle:", key="cancel"):
+                    queue.cancel(run_id)
+                    st.rerun()
+            elif run.status == "done":
+                parts.next_step("Tune", TUNE, key="to_tune", icon=":material/tune:", run=run_id)
+                if st.button("Compare tiers", key="to_compare", icon=":material/bar_chart:"):
+                    st.switch_page(COMPARE, query_params={"run": run_id})
+            elif run.kind != "recorded" and st.button("Resume", type="primary", icon=":material/play_arrow:", key="resume"):
+                queue.start(run_id)
+                st.rerun()

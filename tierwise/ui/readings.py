@@ -1,0 +1,70 @@
+"""Cached answers of the engine. Each is keyed by the run's id and version, so a new grade is a new key and nothing is cleared by hand.
+
+Readings are shared between sessions and must not be changed; the engine's objects are frozen or treated so.
+"""
+
+import pandas as pd
+import streamlit as st
+
+from tierwise.types import EvalSet, OutcomeMatrix, Run
+from tierwise.ui.state import store
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def evalset(evalset_id: str) -> EvalSet:
+    return store().evalsets.get(evalset_id)
+
+
+def matrix(run: Run) -> OutcomeMatrix:
+    """The graded run as arrays."""
+    return _matrix(run.id, store().runs.version(run.id))
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _matrix(run_id: str, version: tuple[int, int]) -> OutcomeMatrix:
+    from tierwise.grading import matrix
+
+    return matrix(store(), run_id)
+
+
+def summary(run: Run) -> list:
+    """One TierSummary a tier."""
+    return _summary(run.id, store().runs.version(run.id))
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _summary(run_id: str, version: tuple[int, int]) -> list:
+    from tierwise.grading import summary
+
+    return summary(_matrix(run_id, version))
+
+
+def outcomes(run: Run) -> pd.DataFrame:
+    return _outcomes(run.id, store().runs.version(run.id))
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _outcomes(run_id: str, version: tuple[int, int]) -> pd.DataFrame:
+    return store().runs.outcomes(run_id)
+
+
+def grades(run: Run) -> pd.DataFrame:
+    return _grades(run.id, store().runs.version(run.id))
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _grades(run_id: str, version: tuple[int, int]) -> pd.DataFrame:
+    return store().grades.frame(run_id)
+
+
+def tuning(run: Run, router: str, aim: tuple[str, float]):
+    """The solved run; `aim` is a field of frontier.Aim with its value."""
+    return _tuning(run.id, store().runs.version(run.id), router, aim)
+
+
+@st.cache_resource(max_entries=12, show_spinner="Learning which prompts are hard, and solving for your aim")
+def _tuning(run_id: str, version: tuple[int, int], router: str, aim: tuple[str, float]):
+    from tierwise.frontier import Aim
+    from tierwise.tuning import tune
+
+    return tune(_matrix(run_id, version), aim=Aim(**{aim[0]: aim[1]}), router=router)

@@ -1,0 +1,89 @@
+"""What a run needs to know before it starts: scorer, estimate, budget."""
+
+import json
+
+import streamlit as st
+
+from tierwise.types import EvalSet, EvalSetInfo, Run, Tier
+from tierwise.ui import figures, parts, state
+from tierwise.ui.readings import evalset
+
+
+def choose_scorer(prompts: EvalSet) -> tuple[str, dict]:
+    """The scorer by name, with its options as far as they differ from their defaults."""
+    from tierwise.scorers import SCORERS
+    from tierwise.scorers import options as options_of
+
+    names = list(SCORERS)
+    scorer = st.selectbox("How answers are graded", names, index=names.index("auto") if "auto" in names else 0, key="scorer", persist_state="session",
+                          format_func=lambda n: f"{n}: {getattr(SCORERS[n], 'summary', '')}".rstrip(": "))  # fmt: skip
+    chosen: dict = {}
+    wanted = options_of(scorer)
+    if wanted:
+        with st.expander("Options of this scorer", icon=":material/settings:"):
+            for option in wanted:
+                value = _option(scorer, option)
+                if value != option.default and value not in ("", None):
+                    chosen[option.name] = value
+    without = sum(s.reference is None for s in prompts.samples)
+    if without:
+        st.caption(f"{figures.count(without, 'prompt')} of {len(prompts.samples):,} have no right answer to compare with; they stay unscored, not wrong.")
+    return scorer, chosen
+
+
+def _option(scorer: str, option):
+    label, key = option.name.replace("_", " "), f"option_{scorer}_{option.name}"
+    if option.type is bool:
+        return st.checkbox(label, option.default, key=key, help=option.help)
+    if option.type in (int, float):
+        return st.number_input(label, value=option.default, key=key, help=option.help)
+    return st.text_input(label, "" if option.default is None else str(option.default), key=key, help=option.help, max_chars=2000)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _estimate(evalset_id: str, tiers: str, _tiers: tuple[Tier, ...]):
+    from tierwise.runs.plan import estimate
+
+    return estimate(evalset(evalset_id), _tiers, 1)
+
+
+def estimate(evalset_id: str, tiers: tuple[Tier, ...]):
+    """Calls, dollars and minutes of this run."""
+    return _estimate(evalset_id, json.dumps([repr(t) for t in tiers]), tiers)
+
+
+def show_estimate(e, simulated: bool) -> None:
+    """The price, before the button."""
+    if simulated:
+        parts.simulated_badge()
+    with st.grid(2, min_column_width=110, gap="small"):
+        st.metric("Calls", f"{e.calls:,}")
+        st.metric("Time", figures.minutes(e.minutes))
+    spread = f"between {figures.dollars(e.low_usd)} and {figures.dollars(e.high_usd)}, by how long the answers get"
+    if simulated:
+        st.metric("Cost", "$0", figures.md(f"as if {figures.dollars(e.usd)}"), delta_color="gray", delta_arrow="off",
+                  help=figures.md(f"Nothing is paid. At the list prices beside the tiers it would be {spread}."))  # fmt: skip
+    else:
+        st.metric("Cost", f"about {figures.dollars(e.usd)}")
+        st.caption(figures.md(spread.capitalize() + "."))
+    if e.unpriced:
+        parts.notes([f"No price is known for {', '.join(e.unpriced)}: its cost is not in the estimate, and its answers cannot be tuned on. Fill in $ in and $ out."],
+                    icon=":material/warning:")  # fmt: skip
+
+
+def choose_budget(e) -> float | None:
+    """Dollars at which the run stops, or None."""
+    if not e.usd:
+        return None
+    return st.number_input("Stop at, US dollars", min_value=0.0, value=None, placeholder="no limit", key="budget",
+                           help="No call is sent that could take the run past this sum.")  # fmt: skip
+
+
+def start(chosen: EvalSetInfo, tiers: list[Tier], name: str, scorer: str, options: dict, budget: float | None) -> Run:
+    """Plan the run and hand it to the queue, which goes on when this page is left."""
+    from tierwise.runs.plan import create_run
+
+    params = {"scorer": scorer} | ({"scorer_options": options} if options else {}) | ({"budget_usd": budget} if budget else {})
+    run = create_run(state.store(), chosen.id, tuple(tiers), name=name, params=params)
+    state.run_queue().start(run.id)
+    return run

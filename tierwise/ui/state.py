@@ -1,0 +1,124 @@
+"""What is open and what is chosen. String keys of the session and of the URL live in this file."""
+
+import streamlit as st
+
+from tierwise import settings
+from tierwise.store import Store
+from tierwise.types import EvalSetInfo, Policy, Run
+
+
+@st.cache_resource(show_spinner=False, max_entries=4, on_release=Store.close)
+def _store(path: str) -> Store:
+    return Store()
+
+
+def store() -> Store:
+    """The workspace, opened once for all sessions of this process.
+
+    Raises:
+        StoreBusy: another process has the file open.
+    """
+    return _store(str(settings.database()))
+
+
+@st.cache_resource(show_spinner=False, max_entries=4, on_release=lambda queue: queue.close())
+def _run_queue(path: str):
+    from tierwise.runs.queue import RunQueue
+
+    return RunQueue(store())
+
+
+def run_queue():
+    """The runner that outlives reruns, reloads and closed tabs."""
+    return _run_queue(str(settings.database()))
+
+
+@st.cache_resource(show_spinner="Preparing the working example", max_entries=4)
+def _demo(path: str) -> str | None:
+    from tierwise import demo
+
+    run = demo.ensure_demo(store())
+    return run.id if run else None
+
+
+def demo_id() -> str | None:
+    """The working example's run, made on the first call of this process."""
+    return _demo(str(settings.database()))
+
+
+def evalsets() -> list[EvalSetInfo]:
+    """Newest first, with the working example's among them."""
+    demo_id()
+    return store().evalsets.list()
+
+
+def runs() -> list[Run]:
+    """Newest first, with the working example among them."""
+    demo_id()
+    return store().runs.list()
+
+
+def graded_runs() -> list[Run]:
+    """Runs that may hold something to compare: newest first."""
+    return [r for r in runs() if r.status not in ("planned", "running")]
+
+
+def choose_run(options: list[Run]) -> Run:
+    """The run that this page is about: the link's, else the last one looked at, else the newest. `options` is not empty.
+
+    The URL carries the id. A bound selectbox would put the run's name there, which two runs may share.
+    """
+    by_id = {r.id: r for r in options}
+    wanted = (st.query_params.get("run"), st.session_state.get("last_run"), options[0].id)
+    st.session_state["run_choice"] = next(i for i in wanted if i in by_id)
+    chosen = st.selectbox(
+        "Run", list(by_id), format_func=lambda i: _run_label(by_id[i]), key="run_choice", on_change=_follow_run,
+        label_visibility="collapsed", icon=":material/play_circle:",
+    )  # fmt: skip
+    remember_run(chosen)
+    return by_id[chosen]
+
+
+def remember_run(run_id: str) -> None:
+    """Keep the id for the next page and in the link."""
+    st.session_state["last_run"] = run_id
+    if st.query_params.get("run") != run_id:
+        st.query_params["run"] = run_id
+
+
+def _follow_run() -> None:
+    st.query_params["run"] = st.session_state["run_choice"]
+
+
+def _run_label(run: Run) -> str:
+    return f"{run.name} · {len(run.tiers)} tiers · {run.created_at:%d %b %H:%M}{' · simulated' if run.simulated else ''}"
+
+
+def run_in_link() -> Run | None:
+    """The run named by the link, or None; an unknown id is no run."""
+    return next((r for r in runs() if r.id == st.query_params.get("run")), None)
+
+
+def choose_evalset(options: list[EvalSetInfo]) -> EvalSetInfo:
+    """The prompt set of this page: the link's, else the newest. `options` is not empty."""
+    by_id = {e.id: e for e in options}
+    wanted = st.query_params.get("set")
+    st.session_state["set_choice"] = wanted if wanted in by_id else options[0].id
+    chosen = st.selectbox("Prompt set", list(by_id), format_func=lambda i: f"{by_id[i].name} · {by_id[i].size:,} prompts", key="set_choice",
+                          on_change=_follow_set)  # fmt: skip
+    remember_evalset(chosen)
+    return by_id[chosen]
+
+
+def remember_evalset(evalset_id: str) -> None:
+    if st.query_params.get("set") != evalset_id:
+        st.query_params["set"] = evalset_id
+
+
+def _follow_set() -> None:
+    st.query_params["set"] = st.session_state["set_choice"]
+
+
+def policy_in_link(options: list[Policy]) -> Policy:
+    """The policy named by the link, else the newest. `options` is not empty."""
+    return next((p for p in options if p.id == st.query_params.get("policy")), options[0])
