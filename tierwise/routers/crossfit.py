@@ -1,0 +1,84 @@
+"""Scores for every prompt from routers that have not seen it, and the router that goes into a policy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tierwise.errors import NotReady
+from tierwise.routers import ROUTERS
+from tierwise.routers.average import ranked
+from tierwise.routers.base import Fitted, RouterData
+from tierwise.types import OutcomeMatrix
+
+
+@dataclass(frozen=True)
+class CrossFitted:
+    """Held-out scores of one router."""
+
+    router: str
+    scores: np.ndarray
+    """(n,) rank within the fold, (rank + 0.5) / m with ties averaged: folds become comparable."""
+    fold: np.ndarray
+    """(n,) integers."""
+    raw: np.ndarray
+    """(n,) the scores themselves, each from a router fitted on the other folds."""
+
+
+def cross_fitted_scores(
+    router_name: str, matrix: OutcomeMatrix, folds: int = 5, seed: int = 0, options: Mapping[str, Any] | None = None
+) -> CrossFitted:
+    """Score each prompt by a router fitted on the other folds; prompts of one cluster share a fold.
+
+    `options` go to the router's constructor.
+
+    Raises:
+        NotReady: with fewer clusters than folds, or when a grade or cost is missing.
+        NotFound: no such router.
+    """
+    router, data = ROUTERS[router_name](**(options or {})), RouterData.of(matrix)
+    fold = folds_of(matrix.clusters, folds, seed)
+    raw = np.empty(len(data))
+    for k in range(folds):
+        held = fold == k
+        if getattr(router, "knows_outcomes", False):
+            raw[held] = router.scores(data.take(held))
+        else:
+            raw[held] = router.fit(data.take(~held), seed).score(data.prompts.take(held))
+    scores = np.empty(len(data))
+    for k in range(folds):
+        scores[fold == k] = mid_ranks(raw[fold == k])
+    return CrossFitted(router_name, scores, fold, raw)
+
+
+def deployed(crossed: CrossFitted, matrix: OutcomeMatrix, seed: int = 0, options: Mapping[str, Any] | None = None) -> Fitted:
+    """The router refitted on all prompts, its score turned into its rank among the held-out raw scores.
+
+    A threshold on `CrossFitted.scores` therefore keeps its meaning (the same share of traffic) in the policy.
+    """
+    fitted = ROUTERS[crossed.router](**(options or {})).fit(RouterData.of(matrix), seed)
+    return fitted if fitted.spec is None else Fitted(ranked(fitted.spec, crossed.raw, 1000), fitted.lines)
+
+
+def folds_of(clusters: np.ndarray, folds: int, seed: int) -> np.ndarray:
+    """(n,) fold of each prompt: whole clusters, the largest placed first, sizes as even as they allow."""
+    names, sizes = np.unique(clusters, return_counts=True)
+    if len(names) < folds:
+        raise NotReady(
+            f"Tuning needs at least {folds} groups of prompts to hold some out, and this run has {len(names)}. "
+            "Add prompts, or leave the cluster column out if these prompts are independent."
+        )
+    order = np.random.default_rng(seed).permutation(len(names))
+    order = order[np.argsort(-sizes[order], kind="stable")]
+    filled, place = np.zeros(folds), np.empty(len(names), dtype=int)
+    for i in order:
+        place[i] = filled.argmin()
+        filled[place[i]] += sizes[i]
+    return place[np.searchsorted(names, clusters)]
+
+
+def mid_ranks(values: np.ndarray) -> np.ndarray:
+    """(n,) ranks in (0, 1), ties averaged."""
+    ordered = np.sort(values)
+    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / (2 * len(values))
