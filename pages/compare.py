@@ -19,21 +19,48 @@ def tier_table(rows: list) -> None:
     last = rows[-1].tier
     frame = pd.DataFrame(
         {
-            "tier": [r.tier for r in rows], "model": [r.model for r in rows], "quality": [r.quality for r in rows],
-            "95 % interval": [figures.interval(*r.quality_ci95, 1) if r.quality_ci95 else "" for r in rows], "n": [r.n for r in rows],
-            "against last tier": ["" if r.tier == last or r.paired_difference is None else
-                                  f"{figures.points(r.paired_difference)} {figures.interval(*r.paired_difference_ci95, 1)}" for r in rows],
-            "$ per 1,000": [r.cost_per_1k_usd for r in rows], "p50, s": [r.latency_p50_s for r in rows], "p95, s": [r.latency_p95_s for r in rows],
-            "unscored": [r.unscored for r in rows], "failed": [r.failed for r in rows], "cut off": [r.truncated_share for r in rows],
+            "tier": [r.tier for r in rows],
+            "model": [r.model for r in rows],
+            "quality": [r.quality for r in rows],
+            "95 % interval": [figures.interval(*r.quality_ci95, 1) if r.quality_ci95 else "" for r in rows],
+            "n": [r.n for r in rows],
+            "against last tier": [
+                ""
+                if r.tier == last or r.paired_difference is None
+                else f"{figures.points(r.paired_difference)} {figures.interval(*r.paired_difference_ci95, 1)}"
+                for r in rows
+            ],
+            "$ per 1,000": [r.cost_per_1k_usd for r in rows],
+            "p50, s": [r.latency_p50_s for r in rows],
+            "p95, s": [r.latency_p95_s for r in rows],
+            "unscored": [r.unscored for r in rows],
+            "failed": [r.failed for r in rows],
+            "cut off": [r.truncated_share for r in rows],
         }
-    )  # fmt: skip
-    st.dataframe(frame, hide_index=True, alt="Quality, cost and speed of each tier", column_config={
-        "quality": st.column_config.ProgressColumn(**SHARE, help="Mean grade"), "cut off": st.column_config.NumberColumn(format="percent"),
-        "against last tier": st.column_config.TextColumn(help="Mean grade minus the last tier's, paired by prompt, with its 95 % interval", width="medium"),
-        "$ per 1,000": st.column_config.NumberColumn(format="dollar"), "p50, s": st.column_config.NumberColumn(format="%.2f"),
-        "p95, s": st.column_config.NumberColumn(format="%.2f")})  # fmt: skip
-    parts.notes([f"{r.tier} is dominated: {r.dominated_by} is at least as good and costs no more. Leave {r.tier} out." for r in rows if r.dominated_by],
-                icon=":material/warning:")  # fmt: skip
+    )
+    st.dataframe(
+        frame,
+        hide_index=True,
+        alt="Quality, cost and speed of each tier",
+        column_config={
+            "quality": st.column_config.ProgressColumn(**SHARE, help="Mean grade"),
+            "cut off": st.column_config.NumberColumn(format="percent"),
+            "against last tier": st.column_config.TextColumn(
+                help="Mean grade minus the last tier's, paired by prompt, with its 95 % interval", width="medium"
+            ),
+            "$ per 1,000": st.column_config.NumberColumn(format="dollar"),
+            "p50, s": st.column_config.NumberColumn(format="%.2f"),
+            "p95, s": st.column_config.NumberColumn(format="%.2f"),
+        },
+    )
+    parts.notes(
+        [
+            f"{r.tier} is dominated: {r.dominated_by} is at least as good and costs no more. Leave {r.tier} out."
+            for r in rows
+            if r.dominated_by
+        ],
+        icon=":material/warning:",
+    )
 
 
 def by_request_type(matrix: OutcomeMatrix) -> None:
@@ -41,7 +68,9 @@ def by_request_type(matrix: OutcomeMatrix) -> None:
     grouped = pd.DataFrame(matrix.quality, columns=list(matrix.tiers)).groupby(pd.Series(matrix.request_types, name="request type"))
     frame = grouped.mean().assign(prompts=grouped.size()).sort_values("prompts", ascending=False).reset_index()
     columns = {t: st.column_config.ProgressColumn(**SHARE) for t in matrix.tiers}
-    st.dataframe(frame[["request type", "prompts", *matrix.tiers]], hide_index=True, column_config=columns, alt="Mean grade by request type and tier")
+    st.dataframe(
+        frame[["request type", "prompts", *matrix.tiers]], hide_index=True, column_config=columns, alt="Mean grade by request type and tier"
+    )
 
 
 def prompt_table(run: Run, matrix: OutcomeMatrix) -> None:
@@ -49,14 +78,33 @@ def prompt_table(run: Run, matrix: OutcomeMatrix) -> None:
     kinds = ["Tiers disagree", "All", "No tier is right"]
     kind = st.segmented_control("Show", kinds, default=kinds[0], required=True, key="show", label_visibility="collapsed")
     spread = np.nanmax(np.nan_to_num(matrix.quality, nan=-1), 1) - np.nanmin(np.nan_to_num(matrix.quality, nan=2), 1)
-    keep = {"All": np.ones(len(matrix), bool), "Tiers disagree": spread > 1e-9, "No tier is right": np.nan_to_num(matrix.quality).max(1) < 0.5}[kind]
+    keep = {
+        "All": np.ones(len(matrix), bool),
+        "Tiers disagree": spread > 1e-9,
+        "No tier is right": np.nan_to_num(matrix.quality).max(1) < 0.5,
+    }[kind]
     at = np.flatnonzero(keep)[:500]
-    frame = pd.DataFrame({"prompt": [(matrix.samples[i].input or matrix.samples[i].chat()[-1]["content"])[:200] for i in at],
-                          "request type": matrix.request_types[at], **{t: matrix.quality[at, k] for k, t in enumerate(matrix.tiers)}})  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "prompt": [(matrix.samples[i].input or matrix.samples[i].chat()[-1]["content"])[:200] for i in at],
+            "request type": matrix.request_types[at],
+            **{t: matrix.quality[at, k] for k, t in enumerate(matrix.tiers)},
+        }
+    )
     columns = {t: st.column_config.NumberColumn(format="%.2f", width="small") for t in matrix.tiers}
-    picked = st.dataframe(frame, hide_index=True, on_select="rerun", selection_mode="single-row", key=f"prompts_{kind}", height=380,
-                          alt="Grade of each prompt on each tier", column_config=columns | {"prompt": st.column_config.TextColumn(width="large")})  # fmt: skip
-    st.caption(f"{keep.sum():,} of {len(matrix):,} prompts{', first 500 shown' if keep.sum() > 500 else ''}. Choose a row to read the answers side by side.")
+    picked = st.dataframe(
+        frame,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"prompts_{kind}",
+        height=380,
+        alt="Grade of each prompt on each tier",
+        column_config=columns | {"prompt": st.column_config.TextColumn(width="large")},
+    )
+    st.caption(
+        f"{keep.sum():,} of {len(matrix):,} prompts{', first 500 shown' if keep.sum() > 500 else ''}. Choose a row to read the answers side by side."
+    )
     rows = picked.selection.rows
     if rows and rows[0] < len(at):
         answers(run, matrix.samples[at[rows[0]]].id)
@@ -65,7 +113,9 @@ def prompt_table(run: Run, matrix: OutcomeMatrix) -> None:
 runs = state.graded_runs()
 if not runs:
     parts.header("Compare", "Each tier on the same prompts.")
-    parts.empty("Nothing to compare yet", "Run a prompt set over two tiers or more, or import outcomes recorded elsewhere.", "Start a run", RUN)
+    parts.empty(
+        "Nothing to compare yet", "Run a prompt set over two tiers or more, or import outcomes recorded elsewhere.", "Start a run", RUN
+    )
     st.stop()
 top = st.container()
 run = state.choose_run(runs)
@@ -75,7 +125,9 @@ rows, matrix = readings.summary(run), readings.matrix(run)
 tier_table(rows)
 from tierwise.ui import charts  # noqa: E402  (slow to import; the table is drawn by now)
 
-view = st.segmented_control("View", ["By tier", "By request type", "By prompt"], default="By tier", required=True, key="compare_view", label_visibility="collapsed")
+view = st.segmented_control(
+    "View", ["By tier", "By request type", "By prompt"], default="By tier", required=True, key="compare_view", label_visibility="collapsed"
+)
 if view == "By tier":
     frame = tierpoints.tier_frame(run)
     if len(frame):

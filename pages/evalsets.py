@@ -2,8 +2,8 @@
 
 import pandas as pd
 import streamlit as st
-
 from tierwise.evalsets import load_shipped, shipped
+
 from tierwise.ui import figures, parts, readings, state, uploads
 from tierwise.ui.frame import RUN, require_frame
 
@@ -16,27 +16,50 @@ def workspace() -> None:
     """The list, and the chosen set below it."""
     sets = state.evalsets()
     if not sets:
-        parts.empty("No prompt sets yet", "Bring prompts of your own, or take one of the sets that come with Tierwise.", "Upload prompts", "pages/home.py",
-                    icon=":material/upload:")  # fmt: skip
+        parts.empty(
+            "No prompt sets yet",
+            "Bring prompts of your own, or take one of the sets that come with Tierwise.",
+            "Upload prompts",
+            "pages/home.py",
+            icon=":material/upload:",
+        )
         return
-    wanted = st.text_input("Search", placeholder="Search by name or request type", key="search", label_visibility="collapsed", icon=":material/search:",
-                           live=True)  # fmt: skip
+    wanted = st.text_input(
+        "Search",
+        placeholder="Search by name or request type",
+        key="search",
+        label_visibility="collapsed",
+        icon=":material/search:",
+        live=True,
+    )
     found = [s for s in sets if wanted.lower() in " ".join((s.name, *s.request_types)).lower()]
     if not found:
         st.caption("No prompt set matches.")
         return
     runs = {r.evalset_id: r for r in reversed(state.runs())}
     frame = pd.DataFrame(
-        {"name": [s.name for s in found], "prompts": [s.size for s in found], "with right answer": [s.with_reference / max(1, s.size) for s in found],
-         "request types": [", ".join(s.request_types) for s in found],
-         "last run": [figures.ago(runs[s.id].created_at) if s.id in runs else "never" for s in found], "version": [s.digest[:8] for s in found]}
-    )  # fmt: skip
+        {
+            "name": [s.name for s in found],
+            "prompts": [s.size for s in found],
+            "with right answer": [s.with_reference / max(1, s.size) for s in found],
+            "request types": [", ".join(s.request_types) for s in found],
+            "last run": [figures.ago(runs[s.id].created_at) if s.id in runs else "never" for s in found],
+            "version": [s.digest[:8] for s in found],
+        }
+    )
     picked = st.dataframe(
-        frame, hide_index=True, on_select="rerun", selection_mode="single-row-required", key="sets", alt="Prompt sets of this workspace",
-        column_config={"name": st.column_config.TextColumn(width="medium"),
-                       "with right answer": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
-                       "version": st.column_config.TextColumn(help="Start of the content's SHA-256: equal content is the same version")},
-    )  # fmt: skip
+        frame,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row-required",
+        key="sets",
+        alt="Prompt sets of this workspace",
+        column_config={
+            "name": st.column_config.TextColumn(width="medium"),
+            "with right answer": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
+            "version": st.column_config.TextColumn(help="Start of the content's SHA-256: equal content is the same version"),
+        },
+    )
     rows = picked.selection.rows
     linked = next((i for i, s in enumerate(found) if s.id == st.query_params.get("set")), 0)
     chosen = found[rows[0]] if rows and rows[0] < len(found) else found[linked]

@@ -22,19 +22,36 @@ def headline(run) -> bool:
     left, right = st.columns([1, 1], gap="medium", vertical_alignment="center")
     with left:
         row = [
-            Figure("Always the top tier", figures.percent(at.frontier.quality), f"{figures.dollars(at.frontier.cost)} per 1,000",
-                   help="Mean grade and cost when every request goes to the last tier."),
-            Figure("Always the cheapest", figures.percent(at.cheapest.quality), f"{figures.dollars(at.cheapest.cost)} per 1,000",
-                   help="Mean grade and cost when every request goes to the first tier."),
-            Figure("A perfect router", figures.percent(at.oracle.quality), f"costs {figures.percent(saving)} less", "green",
-                   help="The cheapest tier that answers each prompt right: the ceiling for any router on these tiers."),
-        ]  # fmt: skip
+            Figure(
+                "Always the top tier",
+                figures.percent(at.frontier.quality),
+                f"{figures.dollars(at.frontier.cost)} per 1,000",
+                help="Mean grade and cost when every request goes to the last tier.",
+            ),
+            Figure(
+                "Always the cheapest",
+                figures.percent(at.cheapest.quality),
+                f"{figures.dollars(at.cheapest.cost)} per 1,000",
+                help="Mean grade and cost when every request goes to the first tier.",
+            ),
+            Figure(
+                "A perfect router",
+                figures.percent(at.oracle.quality),
+                f"costs {figures.percent(saving)} less",
+                "green",
+                help="The cheapest tier that answers each prompt right: the ceiling for any router on these tiers.",
+            ),
+        ]
         parts.figures(row)
-        st.caption(f"n = {figures.count(at.n, 'prompt')}, {len(run.tiers)} tiers. Tuning shows how much of that ceiling a router can reach, and how sure it is.")
+        st.caption(
+            f"n = {figures.count(at.n, 'prompt')}, {len(run.tiers)} tiers. Tuning shows how much of that ceiling a router can reach, and how sure it is."
+        )
     with right:
         from tierwise.ui import charts
 
-        chart = charts.ladder_chart(tierpoints.tier_frame(run), tierpoints.mix_frame(at.cheapest, at.frontier), tierpoints.point_frame(at.oracle))
+        chart = charts.ladder_chart(
+            tierpoints.tier_frame(run), tierpoints.mix_frame(at.cheapest, at.frontier), tierpoints.point_frame(at.oracle)
+        )
         st.altair_chart(chart, key="ladder", alt="Quality against cost of each tier, with 95 % intervals")
     return True
 
@@ -42,11 +59,23 @@ def headline(run) -> bool:
 def recent(runs) -> None:
     """The newest runs; choosing one opens it."""
     frame = pd.DataFrame(
-        {"run": [r.name for r in runs], "tiers": [", ".join(t.name for t in r.tiers[:5]) for r in runs], "status": [r.status for r in runs],
-         "models": [r.kind for r in runs], "made": [figures.ago(r.created_at) for r in runs]}
-    )  # fmt: skip
-    picked = st.dataframe(frame, hide_index=True, on_select="rerun", selection_mode="single-row", key="recent", alt="Recent runs",
-                          column_config={"run": st.column_config.TextColumn(width="medium")})  # fmt: skip
+        {
+            "run": [r.name for r in runs],
+            "tiers": [", ".join(t.name for t in r.tiers[:5]) for r in runs],
+            "status": [r.status for r in runs],
+            "models": [r.kind for r in runs],
+            "made": [figures.ago(r.created_at) for r in runs],
+        }
+    )
+    picked = st.dataframe(
+        frame,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="recent",
+        alt="Recent runs",
+        column_config={"run": st.column_config.TextColumn(width="medium")},
+    )
     if picked.selection.rows:
         run = runs[picked.selection.rows[0]]
         st.switch_page(RUN if run.status in ("planned", "running") else COMPARE, query_params={"run": run.id})
@@ -55,9 +84,11 @@ def recent(runs) -> None:
 runs = state.runs()
 ready = [r for r in runs if r.status == "done"]
 newest = ready[0] if ready else None
-parts.header("Which model does each prompt really need?",
-             "Run your prompts over cheap and strong models, see what each answers as well as the best, and take away a routing policy for your gateway.",
-             simulated=newest is not None and newest.simulated)  # fmt: skip
+parts.header(
+    "Which model does each prompt really need?",
+    "Run your prompts over cheap and strong models, see what each answers as well as the best, and take away a routing policy for your gateway.",
+    simulated=newest is not None and newest.simulated,
+)
 if newest is None:
     with st.container(border=True):
         st.subheader("Nothing run yet", anchor=False)
@@ -72,7 +103,9 @@ else:
                 st.markdown("**A working example**" if demo else "**Your newest run**")
                 parts.plain(newest.name)
             busy = st.session_state.get("home_file") is not None
-            if st.button("Tune the demo" if demo else "Tune this run", type="secondary" if busy else "primary", icon=":material/tune:", key="next"):
+            if st.button(
+                "Tune the demo" if demo else "Tune this run", type="secondary" if busy else "primary", icon=":material/tune:", key="next"
+            ):
                 st.switch_page(TUNE, query_params={"run": newest.id})
         if not headline(newest):
             st.caption("This run has no prompts that are graded and priced on every tier yet.")

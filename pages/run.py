@@ -14,7 +14,12 @@ parts.header("Run", "Every prompt goes to every tier once; the answers are grade
 if shown and shown.params.get("demo") is None and shown.kind != "recorded":
     progress.watch(shown)
 if not sets:
-    parts.empty("No prompt set to run", "A run needs prompts. Upload yours, or take one of the shipped sets.", "Choose a prompt set", "pages/evalsets.py")
+    parts.empty(
+        "No prompt set to run",
+        "A run needs prompts. Upload yours, or take one of the shipped sets.",
+        "Choose a prompt set",
+        "pages/evalsets.py",
+    )
     st.stop()
 
 left, right = st.columns([2, 1], gap="medium")
@@ -38,7 +43,9 @@ with right, st.container(border=True):
         estimate = runform.estimate(chosen.id, tuple(tiers))
     runform.show_estimate(estimate, simulated=all(t.simulated for t in tiers))
     budget = runform.choose_budget(estimate)
-    name = st.text_input("Name of the run", f"{chosen.name[:80]}, {figures.count(len(tiers), 'tier')}", key=f"run_name_{chosen.id}", max_chars=120)
+    name = st.text_input(
+        "Name of the run", f"{chosen.name[:80]}, {figures.count(len(tiers), 'tier')}", key=f"run_name_{chosen.id}", max_chars=120
+    )
     finished = shown is not None and shown.status == "done" and shown.evalset_id == chosen.id and not shown.params.get("demo")
     if st.button("Start the run", type="secondary" if finished else "primary", icon=":material/play_arrow:", key="start", width="stretch"):
         with parts.guard():

@@ -44,7 +44,11 @@ def answers(run: Run, sample_id: str, chosen: dict[str, str] | None = None) -> N
             answer = mine.iloc[0]
             output = answer["output"] if isinstance(answer["output"], str) else ""
             parts.plain(output or "(no answer)", code=True, height=220 if len(output) > 900 else None)
-            reason = [t for t in (answer["error"], *(graded[["reason", "explanation"]].iloc[-1] if len(graded) else ())) if isinstance(t, str) and t]
+            reason = [
+                t
+                for t in (answer["error"], *(graded[["reason", "explanation"]].iloc[-1] if len(graded) else ()))
+                if isinstance(t, str) and t
+            ]
             if reason:
                 parts.plain(" · ".join(reason))
 

@@ -18,9 +18,11 @@ PICK = "pick"
 """Name of the selection that reports the `step` of a clicked frontier point."""
 
 TOOLTIP = [
-    alt.Tooltip("what:N", title="Where"), alt.Tooltip("cost:Q", title="$ per 1,000", format="$,.3~g"),
-    alt.Tooltip("quality:Q", title="Quality", format=".1%"), alt.Tooltip("share:N", title="Share by tier"),
-]  # fmt: skip
+    alt.Tooltip("what:N", title="Where"),
+    alt.Tooltip("cost:Q", title="$ per 1,000", format="$,.3~g"),
+    alt.Tooltip("quality:Q", title="Quality", format=".1%"),
+    alt.Tooltip("share:N", title="Share by tier"),
+]
 
 
 def frontier_chart(
@@ -52,7 +54,12 @@ def frontier_chart(
     costs = np.concatenate([f["cost"].to_numpy(float) for f in frames])
     x, ticks = _cost_axis(costs, log)
     y_domain = _quality_domain(frames, tiers, band, target)
-    y = alt.Y("quality:Q", title="Quality (mean grade)", scale=alt.Scale(domain=list(y_domain), nice=False), axis=alt.Axis(format="%", tickCount=6))
+    y = alt.Y(
+        "quality:Q",
+        title="Quality (mean grade)",
+        scale=alt.Scale(domain=list(y_domain), nice=False),
+        axis=alt.Axis(format="%", tickCount=6),
+    )
     low, high = y.copy(), alt.Y2("high:Q")
     low.shorthand = "low:Q"
 
@@ -70,7 +77,9 @@ def frontier_chart(
 
     names = list(tiers["name"])
     shape = alt.Shape("name:N", legend=None, scale=alt.Scale(domain=names, range=[SHAPES[i % len(SHAPES)] for i in range(len(names))]))
-    layers.append(alt.Chart(tiers).mark_point(color=REFERENCE, filled=True, size=85, opacity=1).encode(x, y, shape, tooltip=_tier_tooltip()))
+    layers.append(
+        alt.Chart(tiers).mark_point(color=REFERENCE, filled=True, size=85, opacity=1).encode(x, y, shape, tooltip=_tier_tooltip())
+    )
     if oracle is not None and len(oracle):
         layers.append(alt.Chart(oracle).mark_point(color=REFERENCE, shape="diamond", size=70, strokeWidth=1.8, opacity=1).encode(x, y))
     layers.append(alt.Chart(steps).mark_circle(color=ROUTE, size=34, opacity=1).encode(x, y))
@@ -115,7 +124,9 @@ def ladder_chart(tiers: pd.DataFrame, mix: pd.DataFrame, oracle: pd.DataFrame | 
     frames = [f for f in (tiers, mix, oracle) if f is not None and len(f)]
     x, _ = _cost_axis(np.concatenate([f["cost"].to_numpy(float) for f in frames]), True)
     domain = _quality_domain(frames, tiers, None, None)
-    y = alt.Y("quality:Q", title="Quality (mean grade)", scale=alt.Scale(domain=list(domain), nice=False), axis=alt.Axis(format="%", tickCount=5))
+    y = alt.Y(
+        "quality:Q", title="Quality (mean grade)", scale=alt.Scale(domain=list(domain), nice=False), axis=alt.Axis(format="%", tickCount=5)
+    )
     low = y.copy()
     low.shorthand = "low:Q"
     names = list(tiers["name"])
@@ -150,7 +161,9 @@ def _cost_axis(costs: np.ndarray, log: bool) -> tuple[alt.X, list[float]]:
     return alt.X("cost:Q", title="Cost per 1,000 requests (US dollars, log scale)", scale=scale, axis=axis), ticks
 
 
-def _quality_domain(frames: Sequence[pd.DataFrame], tiers: pd.DataFrame, band: pd.DataFrame | None, target: float | None) -> tuple[float, float]:
+def _quality_domain(
+    frames: Sequence[pd.DataFrame], tiers: pd.DataFrame, band: pd.DataFrame | None, target: float | None
+) -> tuple[float, float]:
     values = [f["quality"].to_numpy(float) for f in frames] + [tiers["low"].to_numpy(float), tiers["high"].to_numpy(float)]
     if band is not None and len(band):
         values += [band["low"].to_numpy(float), band["high"].to_numpy(float)]
@@ -164,12 +177,18 @@ def _quality_domain(frames: Sequence[pd.DataFrame], tiers: pd.DataFrame, band: p
 
 
 def _tier_tooltip(cost: bool = True) -> list[alt.Tooltip]:
-    shown = [alt.Tooltip("name:N", title="Tier"), alt.Tooltip("quality:Q", title="Quality", format=".1%"),
-             alt.Tooltip("low:Q", title="95 % from", format=".1%"), alt.Tooltip("high:Q", title="to", format=".1%")]  # fmt: skip
+    shown = [
+        alt.Tooltip("name:N", title="Tier"),
+        alt.Tooltip("quality:Q", title="Quality", format=".1%"),
+        alt.Tooltip("low:Q", title="95 % from", format=".1%"),
+        alt.Tooltip("high:Q", title="to", format=".1%"),
+    ]
     return [*shown, alt.Tooltip("cost:Q", title="$ per 1,000", format="$,.3~g")] if cost else shown
 
 
-def _labels(steps, tiers, mix, now, recommended, oracle, target, x, y, y_domain, log, wide: int = 860, tall: int = HEIGHT - 60) -> alt.Chart:
+def _labels(
+    steps, tiers, mix, now, recommended, oracle, target, x, y, y_domain, log, wide: int = 860, tall: int = HEIGHT - 60
+) -> alt.Chart:
     """Every label in one layer, each put where it covers neither a mark nor another label."""
     low_x, high_x = x["scale"].domain
     span = (math.log10(high_x) - math.log10(low_x)) if x["scale"]._get("type") == "log" else high_x - low_x
@@ -182,7 +201,9 @@ def _labels(steps, tiers, mix, now, recommended, oracle, target, x, y, y_domain,
     taken: list[tuple[float, float, float, float]] = []
     for frame in (steps, tiers, oracle, recommended, now):
         if frame is not None:
-            taken += [(px - 7, py - 7, px + 7, py + 7) for px, py in (place(c, q) for c, q in zip(frame["cost"], frame["quality"], strict=True))]
+            taken += [
+                (px - 7, py - 7, px + 7, py + 7) for px, py in (place(c, q) for c, q in zip(frame["cost"], frame["quality"], strict=True))
+            ]
     taken += [(px - 4, py - 4, px + 4, py + 4) for px, py in (place(c, q) for c, q in zip(mix["cost"], mix["quality"], strict=True))]
     for row in tiers.itertuples():
         px, top = place(row.cost, row.high)
@@ -203,11 +224,35 @@ def _labels(steps, tiers, mix, now, recommended, oracle, target, x, y, y_domain,
     rows = []
     for text, cost, quality, color, weight in wanted:
         px, py = place(cost, quality)
-        width, spots = 6.9 * len(text) + 4, [(12, 4, "left"), (-12, 4, "right"), (0, 22, "center"), (0, -16, "center"), (10, 18, "left"),
-                                            (-10, -12, "right"), (10, -12, "left"), (-10, 18, "right"), (14, 34, "left"), (-14, -30, "right")]  # fmt: skip
+        width, spots = (
+            6.9 * len(text) + 4,
+            [
+                (12, 4, "left"),
+                (-12, 4, "right"),
+                (0, 22, "center"),
+                (0, -16, "center"),
+                (10, 18, "left"),
+                (-10, -12, "right"),
+                (10, -12, "left"),
+                (-10, 18, "right"),
+                (14, 34, "left"),
+                (-14, -30, "right"),
+            ],
+        )
         best = min(spots, key=lambda s, px=px, py=py, width=width: _clash(_box(px, py, s, width), taken, wide, tall) + 0.5 * spots.index(s))
         taken.append(_box(px, py, best, width))
-        rows.append({"text": text, "cost": cost, "quality": quality, "dx": best[0], "dy": best[1], "align": best[2], "color": color, "weight": weight})
+        rows.append(
+            {
+                "text": text,
+                "cost": cost,
+                "quality": quality,
+                "dx": best[0],
+                "dy": best[1],
+                "align": best[2],
+                "color": color,
+                "weight": weight,
+            }
+        )
     if target is not None:
         left = low_x if not logged else 10 ** (math.log10(low_x) + span * 0.006)
         rows.append({"text": "aim", "cost": left, "quality": target, "dx": 0, "dy": -6, "align": "left", "color": NOW, "weight": "normal"})

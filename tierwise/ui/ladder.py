@@ -11,32 +11,52 @@ from tierwise.types import Tier
 SIMULATED = "Simulated"
 LIVE = {
     "OpenAI": [("small", "gpt-4o-mini"), ("large", "gpt-4o")],
-    "Anthropic": [("small", "anthropic/claude-3-haiku-20240307"), ("medium", "anthropic/claude-3-5-haiku-20241022"),
-                  ("large", "anthropic/claude-3-5-sonnet-20241022")],
+    "Anthropic": [
+        ("small", "anthropic/claude-3-haiku-20240307"),
+        ("medium", "anthropic/claude-3-5-haiku-20241022"),
+        ("large", "anthropic/claude-3-5-sonnet-20241022"),
+    ],
     "Google": [("small", "gemini/gemini-2.0-flash-lite"), ("medium", "gemini/gemini-2.0-flash"), ("large", "gemini/gemini-2.5-pro")],
-    "Mistral": [("small", "mistral/mistral-small-latest"), ("medium", "mistral/mistral-medium-latest"), ("large", "mistral/mistral-large-latest")],
-}  # fmt: skip
+    "Mistral": [
+        ("small", "mistral/mistral-small-latest"),
+        ("medium", "mistral/mistral-medium-latest"),
+        ("large", "mistral/mistral-large-latest"),
+    ],
+}
 KEYS = {"OpenAI": "OPENAI_API_KEY", "Anthropic": "ANTHROPIC_API_KEY", "Google": "GEMINI_API_KEY", "Mistral": "MISTRAL_API_KEY"}
 OWN = "My own"
 
 
 def choose_tiers() -> list[Tier]:
     """A starting ladder, and a table to change it. Cheapest first; the last is the frontier tier."""
-    preset = st.segmented_control("Start from", [SIMULATED, *LIVE, OWN], default=SIMULATED, required=True, key="ladder", persist_state="session")
+    preset = st.segmented_control(
+        "Start from", [SIMULATED, *LIVE, OWN], default=SIMULATED, required=True, key="ladder", persist_state="session"
+    )
     frame = _frame(preset)
     edited = st.data_editor(
-        frame, key=f"tiers_{preset}", num_rows="dynamic", hide_index=True, alt="Tiers, cheapest first",
+        frame,
+        key=f"tiers_{preset}",
+        num_rows="dynamic",
+        hide_index=True,
+        alt="Tiers, cheapest first",
         column_config={
             "on": st.column_config.CheckboxColumn("on", default=True, width=50),
             "tier": st.column_config.TextColumn(required=True, help="Your name for this place in the ladder", max_chars=40),
-            "model": st.column_config.TextColumn(required=True, help="As LiteLLM names it, such as gpt-4o or ollama/llama3", width="medium", max_chars=200),
+            "model": st.column_config.TextColumn(
+                required=True, help="As LiteLLM names it, such as gpt-4o or ollama/llama3", width="medium", max_chars=200
+            ),
             "endpoint": st.column_config.TextColumn(help="Only for your own server, such as http://127.0.0.1:11434", max_chars=300),
-            "key is in": st.column_config.TextColumn(help="NAME of the environment variable with the key. The key itself is never stored.", max_chars=80,
-                                                     validate=r"^[A-Za-z_][A-Za-z0-9_]*$"),
-            "$ in": st.column_config.NumberColumn(help="US dollars for a million prompt tokens; empty: from the price list", min_value=0, format="%.3f"),
+            "key is in": st.column_config.TextColumn(
+                help="NAME of the environment variable with the key. The key itself is never stored.",
+                max_chars=80,
+                validate=r"^[A-Za-z_][A-Za-z0-9_]*$",
+            ),
+            "$ in": st.column_config.NumberColumn(
+                help="US dollars for a million prompt tokens; empty: from the price list", min_value=0, format="%.3f"
+            ),
             "$ out": st.column_config.NumberColumn(help="US dollars for a million answer tokens", min_value=0, format="%.3f"),
         },
-    )  # fmt: skip
+    )
     tiers = _tiers(edited)
     _missing_keys(tiers)
     return tiers
@@ -71,7 +91,7 @@ def _tiers(edited: pd.DataFrame) -> list[Tier]:
     tiers: list[Tier] = []
     for row in edited.to_dict("records"):
         name, model = _text(row["tier"]), _text(row["model"])
-        if row["on"] is not True and row["on"] is not None or not (name or model):
+        if (row["on"] is not True and row["on"] is not None) or not (name or model):
             continue
         if not (name and model):
             raise BadInput(f"Tier {len(tiers) + 1}: give both a name and a model ({name or model!r} has only one of them).")
@@ -86,7 +106,9 @@ def _missing_keys(tiers: list[Tier]) -> None:
     if missing:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.badge("Key missing", icon=":material/key:", color="orange")
-            st.text(f"Set {', '.join(missing)} in the environment Tierwise is started from. Until then, the simulated ladder runs without a key.")
+            st.text(
+                f"Set {', '.join(missing)} in the environment Tierwise is started from. Until then, the simulated ladder runs without a key."
+            )
 
 
 def _text(value: object) -> str | None:

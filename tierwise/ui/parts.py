@@ -29,8 +29,13 @@ def header(title: str, says: str, simulated: bool = False) -> None:
 
 
 def simulated_badge() -> None:
-    st.badge("Simulated", icon=":material/science:", color="orange", help="These models are simulated: no model was called and nothing was paid. "
-             "The numbers show how Tierwise works, not how good a real model is.")  # fmt: skip
+    st.badge(
+        "Simulated",
+        icon=":material/science:",
+        color="orange",
+        help="These models are simulated: no model was called and nothing was paid. "
+        "The numbers show how Tierwise works, not how good a real model is.",
+    )
 
 
 def plain(text: str | None, *, code: bool = False, height: int | None = None) -> None:

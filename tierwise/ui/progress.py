@@ -7,9 +7,13 @@ from tierwise.ui import figures, parts, state
 from tierwise.ui.frame import COMPARE, TUNE
 
 SAYS = {
-    "planned": ("Planned", "gray"), "running": ("Running", "blue"), "done": ("Done", "green"), "cancelled": ("Cancelled", "orange"),
-    "stopped": ("Stopped", "orange"), "failed": ("Failed", "red"),
-}  # fmt: skip
+    "planned": ("Planned", "gray"),
+    "running": ("Running", "blue"),
+    "done": ("Done", "green"),
+    "cancelled": ("Cancelled", "orange"),
+    "stopped": ("Stopped", "orange"),
+    "failed": ("Failed", "red"),
+}
 
 
 def watch(run: Run) -> None:

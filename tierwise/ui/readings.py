@@ -57,13 +57,9 @@ def _grades(run_id: str, version: tuple[int, int]) -> pd.DataFrame:
     return store().grades.frame(run_id)
 
 
-def tuning(run: Run, router: str, aim: tuple[str, float]):
-    """The solved run; `aim` is a field of frontier.Aim with its value."""
-    return _tuning(run.id, store().runs.version(run.id), router, aim)
-
-
 @st.cache_resource(max_entries=12, show_spinner="Learning which prompts are hard, and solving for your aim")
-def _tuning(run_id: str, version: tuple[int, int], router: str, aim: tuple[str, float]):
+def tuning(run_id: str, version: tuple[int, int], router: str, aim: tuple[str, float]):
+    """The solved run; `aim` is a field of frontier.Aim with its value."""
     from tierwise.frontier import Aim
     from tierwise.tuning import tune
 

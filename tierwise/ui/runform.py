@@ -15,8 +15,14 @@ def choose_scorer(prompts: EvalSet) -> tuple[str, dict]:
     from tierwise.scorers import options as options_of
 
     names = list(SCORERS)
-    scorer = st.selectbox("How answers are graded", names, index=names.index("auto") if "auto" in names else 0, key="scorer", persist_state="session",
-                          format_func=lambda n: f"{n}: {getattr(SCORERS[n], 'summary', '')}".rstrip(": "))  # fmt: skip
+    scorer = st.selectbox(
+        "How answers are graded",
+        names,
+        index=names.index("auto") if "auto" in names else 0,
+        key="scorer",
+        persist_state="session",
+        format_func=lambda n: f"{n}: {getattr(SCORERS[n], 'summary', '')}".rstrip(": "),
+    )
     chosen: dict = {}
     wanted = options_of(scorer)
     if wanted:
@@ -27,7 +33,9 @@ def choose_scorer(prompts: EvalSet) -> tuple[str, dict]:
                     chosen[option.name] = value
     without = sum(s.reference is None for s in prompts.samples)
     if without:
-        st.caption(f"{figures.count(without, 'prompt')} of {len(prompts.samples):,} have no right answer to compare with; they stay unscored, not wrong.")
+        st.caption(
+            f"{figures.count(without, 'prompt')} of {len(prompts.samples):,} have no right answer to compare with; they stay unscored, not wrong."
+        )
     return scorer, chosen
 
 
@@ -61,22 +69,38 @@ def show_estimate(e, simulated: bool) -> None:
         st.metric("Time", figures.minutes(e.minutes))
     spread = f"between {figures.dollars(e.low_usd)} and {figures.dollars(e.high_usd)}, by how long the answers get"
     if simulated:
-        st.metric("Cost", "$0", figures.md(f"as if {figures.dollars(e.usd)}"), delta_color="gray", delta_arrow="off",
-                  help=figures.md(f"Nothing is paid. At the list prices beside the tiers it would be {spread}."))  # fmt: skip
+        st.metric(
+            "Cost",
+            "$0",
+            figures.md(f"as if {figures.dollars(e.usd)}"),
+            delta_color="gray",
+            delta_arrow="off",
+            help=figures.md(f"Nothing is paid. At the list prices beside the tiers it would be {spread}."),
+        )
     else:
         st.metric("Cost", f"about {figures.dollars(e.usd)}")
         st.caption(figures.md(spread.capitalize() + "."))
     if e.unpriced:
-        parts.notes([f"No price is known for {', '.join(e.unpriced)}: its cost is not in the estimate, and its answers cannot be tuned on. Fill in $ in and $ out."],
-                    icon=":material/warning:")  # fmt: skip
+        parts.notes(
+            [
+                f"No price is known for {', '.join(e.unpriced)}: its cost is not in the estimate, and its answers cannot be tuned on. Fill in $ in and $ out."
+            ],
+            icon=":material/warning:",
+        )
 
 
 def choose_budget(e) -> float | None:
     """Dollars at which the run stops, or None."""
     if not e.usd:
         return None
-    return st.number_input("Stop at, US dollars", min_value=0.0, value=None, placeholder="no limit", key="budget",
-                           help="No call is sent that could take the run past this sum.")  # fmt: skip
+    return st.number_input(
+        "Stop at, US dollars",
+        min_value=0.0,
+        value=None,
+        placeholder="no limit",
+        key="budget",
+        help="No call is sent that could take the run past this sum.",
+    )
 
 
 def start(chosen: EvalSetInfo, tiers: list[Tier], name: str, scorer: str, options: dict, budget: float | None) -> Run:

@@ -72,9 +72,14 @@ def choose_run(options: list[Run]) -> Run:
     wanted = (st.query_params.get("run"), st.session_state.get("last_run"), options[0].id)
     st.session_state["run_choice"] = next(i for i in wanted if i in by_id)
     chosen = st.selectbox(
-        "Run", list(by_id), format_func=lambda i: _run_label(by_id[i]), key="run_choice", on_change=_follow_run,
-        label_visibility="collapsed", icon=":material/play_circle:",
-    )  # fmt: skip
+        "Run",
+        list(by_id),
+        format_func=lambda i: _run_label(by_id[i]),
+        key="run_choice",
+        on_change=_follow_run,
+        label_visibility="collapsed",
+        icon=":material/play_circle:",
+    )
     remember_run(chosen)
     return by_id[chosen]
 
@@ -104,8 +109,13 @@ def choose_evalset(options: list[EvalSetInfo]) -> EvalSetInfo:
     by_id = {e.id: e for e in options}
     wanted = st.query_params.get("set")
     st.session_state["set_choice"] = wanted if wanted in by_id else options[0].id
-    chosen = st.selectbox("Prompt set", list(by_id), format_func=lambda i: f"{by_id[i].name} · {by_id[i].size:,} prompts", key="set_choice",
-                          on_change=_follow_set)  # fmt: skip
+    chosen = st.selectbox(
+        "Prompt set",
+        list(by_id),
+        format_func=lambda i: f"{by_id[i].name} · {by_id[i].size:,} prompts",
+        key="set_choice",
+        on_change=_follow_set,
+    )
     remember_evalset(chosen)
     return by_id[chosen]
 

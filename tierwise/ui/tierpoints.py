@@ -57,4 +57,8 @@ def mix_frame(cheap: Reference, dear: Reference, points: int = 48) -> pd.DataFra
 
 
 def point_frame(at: Reference) -> pd.DataFrame:
-    return pd.DataFrame({"cost": [at.cost], "quality": [at.quality]}) if math.isfinite(at.cost + at.quality) else pd.DataFrame({"cost": [], "quality": []})
+    return (
+        pd.DataFrame({"cost": [at.cost], "quality": [at.quality]})
+        if math.isfinite(at.cost + at.quality)
+        else pd.DataFrame({"cost": [], "quality": []})
+    )

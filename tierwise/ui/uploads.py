@@ -11,10 +11,18 @@ from tierwise.ui.frame import COMPARE, RUN
 
 SUFFIXES = ["csv", "tsv", "jsonl", "json", "parquet", "xlsx"]
 USES = {
-    "input": "prompt", "reference": "right answer", "request_type": "request type", "context": "context (a document)",
-    "system": "system message", "messages": "messages (a conversation)", "id": "id", "cluster": "cluster (same source)",
-    "weight": "weight", "metadata": "keep as metadata", "ignore": "leave out",
-}  # fmt: skip
+    "input": "prompt",
+    "reference": "right answer",
+    "request_type": "request type",
+    "context": "context (a document)",
+    "system": "system message",
+    "messages": "messages (a conversation)",
+    "id": "id",
+    "cluster": "cluster (same source)",
+    "weight": "weight",
+    "metadata": "keep as metadata",
+    "ignore": "leave out",
+}
 TEMPLATE = (
     "id,prompt,reference,request_type\r\n"
     '1,"Reply with the label only: billing, technical or account. I was charged twice.",billing,classification\r\n'
@@ -30,8 +38,16 @@ def new_evalset(key: str) -> bool:
     if upload is None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("One row a prompt. A column with right answers lets Tierwise grade by itself.", width="content")
-            st.download_button("Template", TEMPLATE.encode(), "tierwise-template.csv", "text/csv", key=f"{key}_template", type="tertiary",
-                               icon=":material/download:", on_click="ignore")  # fmt: skip
+            st.download_button(
+                "Template",
+                TEMPLATE.encode(),
+                "tierwise-template.csv",
+                "text/csv",
+                key=f"{key}_template",
+                type="tertiary",
+                icon=":material/download:",
+                on_click="ignore",
+            )
         return False
     data, guessed = upload.getvalue(), None
     with parts.guard():
@@ -58,20 +74,33 @@ def new_evalset(key: str) -> bool:
 
 def recorded(key: str) -> None:
     """Outcomes and grades of a run made elsewhere become a run here."""
-    upload = st.file_uploader("Recorded outcomes: one row an answer, or one row a prompt with columns for each model",
-                              type=["csv", "tsv", "jsonl", "json", "parquet", "xlsx"], key=f"{key}_recorded")  # fmt: skip
+    upload = st.file_uploader(
+        "Recorded outcomes: one row an answer, or one row a prompt with columns for each model",
+        type=["csv", "tsv", "jsonl", "json", "parquet", "xlsx"],
+        key=f"{key}_recorded",
+    )
     if upload is None:
-        st.caption("Long tables name sample_id, prompt, model and score; output, prompt_tokens, completion_tokens, cost_usd, latency_s and task are used when present.")
+        st.caption(
+            "Long tables name sample_id, prompt, model and score; output, prompt_tokens, completion_tokens, cost_usd, latency_s and task are used when present."
+        )
         return
     data = upload.getvalue()
     with parts.guard():
         models = _models(data, upload.name)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.text_input("Name", Path(upload.name).stem, key=f"{key}_recorded_name_{upload.file_id}", max_chars=120, width=260)
-        tiers = st.multiselect("Tiers, cheapest first", models, key=f"{key}_tiers_{upload.file_id}", disabled=not models,
-                               placeholder="All models, by mean cost", width=520)  # fmt: skip
+        tiers = st.multiselect(
+            "Tiers, cheapest first",
+            models,
+            key=f"{key}_tiers_{upload.file_id}",
+            disabled=not models,
+            placeholder="All models, by mean cost",
+            width=520,
+        )
     if models:
-        st.caption(f"{figures.count(len(models), 'model')} in the file. Choose two to four to tune between; the order you choose them in is the order of the tiers.")
+        st.caption(
+            f"{figures.count(len(models), 'model')} in the file. Choose two to four to tune between; the order you choose them in is the order of the tiers."
+        )
     if st.button("Import", type="primary", icon=":material/upload:", key=f"{key}_import"):
         from tierwise.importers.recorded import import_results
 
@@ -85,8 +114,14 @@ def samples_table(evalset: EvalSet, key: str | None = None) -> None:
     shown = [_row(s) for s in evalset.samples[:PREVIEW_ROWS]]
     frame = pd.DataFrame(shown).dropna(axis=1, how="all")
     total = len(evalset.samples)
-    st.dataframe(frame, hide_index=True, height=min(38 * (len(frame) + 1), 420), alt="Prompts of this set", key=key, column_config={
-        "prompt": st.column_config.TextColumn(width="large"), "right answer": st.column_config.TextColumn(width="medium")})  # fmt: skip
+    st.dataframe(
+        frame,
+        hide_index=True,
+        height=min(38 * (len(frame) + 1), 420),
+        alt="Prompts of this set",
+        key=key,
+        column_config={"prompt": st.column_config.TextColumn(width="large"), "right answer": st.column_config.TextColumn(width="medium")},
+    )
     st.caption(f"First {PREVIEW_ROWS} of {total:,} prompts." if total > PREVIEW_ROWS else figures.count(total, "prompt") + ".")
 
 
@@ -112,13 +147,23 @@ def _mapping(parsed, key: str) -> dict[str, str]:
     """Let the user say what each column is; starts at the guess."""
     first = parsed.table.rows[0] if parsed.table.rows else {}
     frame = pd.DataFrame(
-        {"column": list(parsed.mapping), "use as": list(parsed.mapping.values()), "first row": [_cut(first.get(c), 120) for c in parsed.mapping]}
+        {
+            "column": list(parsed.mapping),
+            "use as": list(parsed.mapping.values()),
+            "first row": [_cut(first.get(c), 120) for c in parsed.mapping],
+        }
     )
     with st.expander("How columns are used", expanded=bool(parsed.problems), icon=":material/view_column:"):
         edited = st.data_editor(
-            frame, hide_index=True, key=key, disabled=["column", "first row"], alt="What each column of the file is used as",
-            column_config={"use as": st.column_config.SelectboxColumn(options=list(USES), format_func=lambda u: USES.get(u, u), required=True)},
-        )  # fmt: skip
+            frame,
+            hide_index=True,
+            key=key,
+            disabled=["column", "first row"],
+            alt="What each column of the file is used as",
+            column_config={
+                "use as": st.column_config.SelectboxColumn(options=list(USES), format_func=lambda u: USES.get(u, u), required=True)
+            },
+        )
     return dict(zip(edited["column"], edited["use as"], strict=True))
 
 
@@ -127,8 +172,12 @@ def _problems(problems: list) -> None:
         st.badge(figures.count(len(problems), "problem"), icon=":material/error:", color="red")
         st.caption("Nothing was kept. Mend the file, or change how its columns are used.", width="content")
     frame = pd.DataFrame([{"row": p.row, "line": p.line, "column": p.column, "what is wrong": p.message} for p in problems[:500]])
-    st.dataframe(frame.dropna(axis=1, how="all"), hide_index=True, alt="Problems by row", column_config={
-        "what is wrong": st.column_config.TextColumn(width="large")})  # fmt: skip
+    st.dataframe(
+        frame.dropna(axis=1, how="all"),
+        hide_index=True,
+        alt="Problems by row",
+        column_config={"what is wrong": st.column_config.TextColumn(width="large")},
+    )
 
 
 def _keep(evalset: EvalSet):
@@ -137,9 +186,16 @@ def _keep(evalset: EvalSet):
 
 def _row(sample: Sample) -> dict:
     prompt = sample.input or "\n".join(f"{m.get('role')}: {m.get('content')}" for m in sample.messages)
-    return {"id": sample.id, "prompt": _cut(prompt), "right answer": _cut(sample.reference), "request type": sample.request_type,
-            "context": _cut(sample.context), "system": _cut(sample.system), "cluster": sample.cluster,
-            "weight": sample.weight if sample.weight != 1 else None}  # fmt: skip
+    return {
+        "id": sample.id,
+        "prompt": _cut(prompt),
+        "right answer": _cut(sample.reference),
+        "request type": sample.request_type,
+        "context": _cut(sample.context),
+        "system": _cut(sample.system),
+        "cluster": sample.cluster,
+        "weight": sample.weight if sample.weight != 1 else None,
+    }
 
 
 def _cut(text: object, length: int = PREVIEW_TEXT) -> str | None:

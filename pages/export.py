@@ -1,0 +1,124 @@
+"""Saved policies, the evidence each was chosen on, and the files for a gateway."""
+
+import json
+
+import pandas as pd
+import streamlit as st
+
+from tierwise.types import Policy
+from tierwise.ui import figures, packing, parts, state
+from tierwise.ui.frame import TUNE, require_frame
+from tierwise.ui.parts import Figure
+
+require_frame()
+
+
+def evidence(policy: Policy) -> None:
+    """The numbers the policy was chosen on, as they stand in its document."""
+    document = policy.document
+    expected, promise = document.get("expected", {}), document.get("certificate")
+
+    def said(name: str, form, span) -> tuple[str, str]:
+        estimate = expected.get(name)
+        if not estimate:
+            return "not known", ""
+        return form(estimate["value"]), span(*estimate["ci95"]) if estimate.get("ci95") else ""
+
+    loss, loss_span = said("loss", lambda v: figures.points(-v), lambda low, high: figures.interval(-high, -low, 1))
+    saving, saving_span = said("saving", figures.percent, figures.interval)
+    cost, _ = said("cost_per_1k_usd", figures.dollars, lambda *_: "")
+    row = [
+        Figure(
+            "Quality against the top tier", loss, loss_span, help="Paired by prompt, with its 95 % interval; read off held-out prompts."
+        ),
+        Figure("Cost against the top tier", f"−{saving}" if saving != "not known" else saving, saving_span, "green"),
+        Figure("Cost per 1,000 requests", cost, f"n = {expected.get('n', 0):,} prompts"),
+        Figure(
+            "Guarantee",
+            "Certified" if promise and promise["status"] == "certified" else "None",
+            f"loss ≤ {promise['epsilon'] * 100:g} pts, {1 - promise['delta']:.0%} sure" if promise else "not asked for",
+        ),
+    ]
+    parts.figures(row)
+    shares = expected.get("share_by_tier", {})
+    if shares:
+        frame = pd.DataFrame({"tier": list(shares), "share of requests": list(shares.values())})
+        st.dataframe(
+            frame,
+            hide_index=True,
+            alt="Share of requests by tier",
+            column_config={"share of requests": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)},
+        )
+
+
+policies = state.store().policies.list()
+if not policies:
+    parts.header("Export", "Take a policy to your gateway.")
+    parts.empty("No policy saved yet", "Tune a run and save the point you like: that is a policy.", "Tune", TUNE, icon=":material/tune:")
+    st.stop()
+linked = state.policy_in_link(policies)
+parts.header(
+    "Export",
+    "A policy is a small file that says which tier serves a request. Your gateway reads it; no prompt leaves your machine.",
+    simulated=bool(linked.document.get("simulated")),
+)
+left, right = st.columns([1, 1], gap="medium")
+with left:
+    st.markdown("**Saved policies**")
+    frame = pd.DataFrame(
+        {
+            "policy": [p.name for p in policies],
+            "version": [p.version for p in policies],
+            "saved": [figures.ago(p.created_at) for p in policies],
+            "models": ["simulated" if p.document.get("simulated") else "real" for p in policies],
+        }
+    )
+    start = {"selection": {"rows": [policies.index(linked)]}}
+    picked = st.dataframe(
+        frame,
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row-required",
+        selection_default=start,
+        height=215,
+        key=f"policies_{linked.id if 'policy' in st.query_params else ''}",
+        alt="Saved policies",
+    )
+    rows = picked.selection.rows
+    policy = policies[rows[0]] if rows and rows[0] < len(policies) else linked
+    st.markdown("**What it was chosen on**")
+    evidence(policy)
+with right:
+    names = packing.targets()
+    target = st.segmented_control("For", list(names), default=next(iter(names)), required=True, format_func=names.get, key="target")
+    with parts.guard():
+        package = packing.package(policy.id, target)
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.download_button(
+                "Download",
+                package.data,
+                package.filename,
+                package.mime,
+                type="primary",
+                icon=":material/download:",
+                key="download",
+                on_click="ignore",
+            )
+            agrees = package.agreement >= 1
+            st.badge(
+                f"{figures.percent(package.agreement, 0 if agrees else 1)} of {package.checked:,} prompts decided alike",
+                icon=":material/check:" if agrees else ":material/warning:",
+                color="green" if agrees else "orange",
+                help="The exported files decided every prompt again; this is how often they chose the tier that the policy chooses.",
+            )
+        parts.notes(package.notes)
+        shown = package.files[0]
+        if len(package.files) > 1:
+            shown = package.files[
+                st.radio("File", range(len(package.files)), format_func=lambda i: package.files[i][0], horizontal=True, key="file")
+            ]
+        if shown[0].endswith(".json"):
+            st.json(json.loads(shown[1]), expanded=1)
+        else:
+            st.code(shown[1][:20_000], language="yaml" if shown[0].endswith((".yaml", ".yml")) else None, height=420)

@@ -1,0 +1,223 @@
+"""The Tune screen's working part: numbers, chart, thresholds. A fragment, so that moving a slider reruns nothing else."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from tierwise.types import OperatingPoint, Run
+from tierwise.ui import figures, parts, readings, solver, state, tunepoints
+from tierwise.ui.answers import answers
+from tierwise.ui.frame import EXPORT
+from tierwise.ui.parts import Figure
+from tierwise.ui.tierpoints import References
+from tierwise.ui.tunepoints import Drawn
+
+FLIPS = 200
+VERDICTS = {
+    "routable": ("Routing pays here", ":material/check_circle:", "green"),
+    "not routable": ("Routing does not pay here", ":material/block:", "orange"),
+    "too few prompts": ("Too few prompts to tell", ":material/hourglass_empty:", "orange"),
+}
+
+
+@st.fragment
+def bench(run: Run) -> None:
+    """Everything on Tune below its title."""
+    with parts.guard():
+        matrix = readings.matrix(run)
+        numbers = st.container()
+        left, right = st.columns([3, 1], gap="medium")
+        with right, st.container(border=True, gap="small"):
+            solver.show_aim(matrix)
+            solver.show_router()
+            key = (run.id, state.store().runs.version(run.id), solver.router(), solver.aim(matrix))
+            tuning = readings.tuning(*key)
+            step = solver.grain(tuning.scores)
+            recommended = solver.snap(tuning.chosen.thresholds, step)
+            drawn = tunepoints.drawn(key, run, tuning)
+            solver.settle(run, recommended, key[2:], drawn.thresholds)
+            here = solver.show_thresholds(run, step, len(recommended), tuning)
+            st.button(
+                "Back to recommended",
+                icon=":material/undo:",
+                key="reset",
+                disabled=here == recommended,
+                width="stretch",
+                on_click=solver.move,
+                args=(recommended,),
+            )
+            volume = st.number_input("Requests a month", min_value=0, value=1_000_000, step=50_000, key="volume", bind="query-params")
+            save(run, tuning, here, recommended)
+        point, best = tuning.point(here), tuning.point(recommended)
+        with numbers:
+            headline(tuning, drawn.base, point, here, volume)
+        with left:
+            chart(drawn, point, best)
+            verdict(tuning)
+        by_request_type(tuning, here)
+        changes(run, tuning, here, recommended)
+
+
+def headline(tuning, base: References, point: OperatingPoint, here: Sequence[float], volume: int) -> None:
+    """Four numbers: what is kept, what it costs, what it saves a month, who answers."""
+    low, high = tunepoints.loss_interval(tuning, here)
+    kept = point.quality / base.frontier.quality if base.frontier.quality else float("nan")
+    saved = volume * (base.frontier.cost - point.cost_per_1k_usd) / 1000
+    top, n = point.share_by_tier[-1], tuning.n
+    parts.figures(
+        [
+            Figure(
+                "Quality kept",
+                figures.percent(kept, 1),
+                f"{figures.points(-point.loss)} {figures.interval(-high, -low, 1)}, n = {n:,}",
+                help="Mean grade as a share of always using the last tier. Below it: the difference in points, paired by prompt, with its 95 % interval.",
+            ),
+            Figure(
+                "Cost per 1,000 requests",
+                figures.md(figures.dollars(point.cost_per_1k_usd)),
+                figures.md(f"{figures.percent(-point.saving)} against {figures.dollars(base.frontier.cost)}"),
+                "green" if point.saving > 0 else "gray",
+                help="Against sending every request to the last tier.",
+            ),
+            Figure(
+                "Saved a month",
+                figures.md(figures.dollars(saved)),
+                f"at {volume:,} requests",
+                "green" if saved > 0 else "gray",
+                help="If your traffic looks like this prompt set. Set the requests a month beside the chart.",
+            ),
+            Figure(
+                "Sent to the top tier",
+                figures.percent(top),
+                " · ".join(f"{s:.0%}" for s in point.share_by_tier) + " by tier",
+                help=f"{round(top * n):,} of {n:,} prompts. Below it: the share of every tier, cheapest first.",
+            ),
+        ]
+    )
+
+
+def chart(drawn: Drawn, point: OperatingPoint, best: OperatingPoint) -> None:
+    """The frontier; a click on a step moves the thresholds there."""
+    from tierwise.ui import charts
+
+    figure = charts.frontier_chart(
+        drawn.steps,
+        drawn.tiers,
+        drawn.mix,
+        tunepoints.spot(point),
+        tunepoints.spot(best),
+        drawn.oracle,
+        drawn.cloud,
+        drawn.band,
+        drawn.target,
+    )
+    st.altair_chart(
+        figure,
+        key=solver.CHART,
+        on_select=solver.follow_click,
+        selection_mode="pick",
+        alt=f"Quality against cost. At the thresholds chosen: {figures.percent(point.quality, 1)} quality for {figures.dollars(point.cost_per_1k_usd)} per 1,000 requests.",
+    )
+
+
+def verdict(tuning) -> None:
+    """What the evidence says, in words: held-out figures, the certificate, warnings."""
+    held, promise = tuning.heldout, tuning.certificate
+    word, icon, color = VERDICTS.get(tuning.verdict, (str(tuning.verdict), ":material/info:", "gray"))
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.badge(word, icon=icon, color=color)
+            certified = promise.status == "certified"
+            st.badge(
+                "Certified" if certified else "Not certified",
+                icon=":material/verified:" if certified else ":material/info:",
+                color="green" if certified else "gray",
+            )
+        st.markdown(
+            figures.md(
+                f"**Held-out:** the recommended point saves {figures.percent(held.saving)} {figures.interval(*held.saving_ci95)} and loses "
+                f"{held.loss * 100:.1f} points {figures.interval(*held.loss_ci95, 1)}. Each prompt was judged by a router that had not seen it; n = {tuning.n:,}, 95 % intervals."
+            )
+        )
+        eps, sure = f"{promise.epsilon * 100:g} points", f"{1 - promise.delta:.0%}"
+        if certified:
+            says = f"**Certificate:** with {sure} confidence the loss is at most {eps}, while saving {figures.percent(promise.saving)}."
+        elif promise.prompts_needed:
+            says = f"**Certificate:** none yet for {eps} at {sure} confidence; about {promise.prompts_needed:,} prompts would settle it."
+        else:
+            says = f"**Certificate:** none for {eps} at {sure} confidence."
+        st.markdown(figures.md(says))
+        parts.notes(tuning.warnings, icon=":material/warning:")
+
+
+def save(run: Run, tuning, here: tuple[float, ...], recommended: tuple[float, ...]) -> None:
+    """Keep the present point as a policy, and go where it can be taken away."""
+    name = st.text_input("Policy name", f"{run.name[:60]} policy", key=f"policy_name_{run.id}", max_chars=80)
+    if st.button("Save policy", type="primary", icon=":material/save:", key="save", width="stretch"):
+        from tierwise.policy import make_policy
+
+        policy = make_policy(tuning, name.strip() or run.name, None if here == recommended else here)
+        state.store().policies.add(policy)
+        st.switch_page(EXPORT, query_params={"policy": policy.id})
+
+
+def by_request_type(tuning, here: Sequence[float]) -> None:
+    frame = tunepoints.by_request_type(tuning, here)
+    share = {"min_value": 0.0, "max_value": 1.0, "format": "percent"}
+    st.markdown("**By request type**")
+    st.dataframe(
+        frame,
+        hide_index=True,
+        alt="What the thresholds do to each kind of request",
+        column_config={
+            "quality": st.column_config.ProgressColumn(**share),
+            "sent up": st.column_config.ProgressColumn(**share, help="Share that leaves the cheapest tier"),
+            "against top tier": st.column_config.NumberColumn(
+                format="%+.1f pts", help="Mean grade minus the top tier's, in points, paired by prompt"
+            ),
+            "cost per 1,000": st.column_config.NumberColumn(format="dollar"),
+            "saving": st.column_config.NumberColumn(format="percent"),
+        },
+    )
+
+
+def changes(run: Run, tuning, here: tuple[float, ...], recommended: tuple[float, ...]) -> None:
+    """The prompts whose tier differs from another way to choose, worst first, with the answers behind a button."""
+    ways = {"Always the top tier": (0.0,) * len(here)} | ({"The recommended point": recommended} if here != recommended else {})
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown("**Prompts that change tier**", width="content")
+        way = st.segmented_control(
+            "Compared with", list(ways), default=list(ways)[-1], required=True, key=f"against_{len(ways)}", label_visibility="collapsed"
+        )
+    frame = tunepoints.flips(tuning, ways[way], here)
+    if not len(frame):
+        st.caption("No prompt changes tier.")
+        return
+    worse, better = int((frame["change"] < 0).sum()), int((frame["change"] > 0).sum())
+    shown = frame.head(FLIPS)
+    ids = list(shown["id"])
+    st.dataframe(
+        shown.drop(columns="id").assign(answers="Read"),
+        hide_index=True,
+        height=330,
+        key=f"flips_{way}",
+        alt="Prompts that change tier, worst first",
+        column_config={
+            "prompt": st.column_config.TextColumn(width="large"),
+            "change": st.column_config.NumberColumn("change in grade", format="%+.2f"),
+            "answers": st.column_config.ButtonColumn("", type="tertiary", key="read_flip", on_click=_open, args=(ids,)),
+        },
+    )
+    st.caption(
+        f"{len(frame):,} of {tuning.n:,} prompts go to another tier than with {way.lower()}: {worse:,} get a worse answer, {better:,} a better one"
+        f"{f'; worst {FLIPS} shown' if len(frame) > FLIPS else ''}."
+    )
+    opened = st.session_state.pop("open_sample", None)
+    if opened:
+        answers(run, opened, tunepoints.chosen_tiers(tuning, opened, {"now": here, "recommended": recommended}))
+
+
+def _open(ids: list[str]) -> None:
+    click = st.session_state.get("read_flip")
+    if click is not None and 0 <= click["row"] < len(ids):
+        st.session_state["open_sample"] = ids[click["row"]]

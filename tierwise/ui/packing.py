@@ -1,0 +1,66 @@
+"""A policy as files to take away."""
+
+import io
+import re
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import streamlit as st
+
+from tierwise.errors import NotFound
+from tierwise.types import Policy, Sample
+from tierwise.ui import readings, state
+
+
+class Package(NamedTuple):
+    """What a download holds, and how its replay went."""
+
+    data: bytes
+    filename: str
+    mime: str
+    files: tuple[tuple[str, str], ...]
+    """Name and text of each file, for the preview."""
+    agreement: float
+    checked: int
+    notes: tuple[str, ...]
+
+
+def targets() -> dict[str, str]:
+    """Names of the export targets, with a title each."""
+    from tierwise.exporters import EXPORTERS
+
+    return {name: getattr(entry, "title", None) or name for name, entry in EXPORTERS.items()}
+
+
+@st.cache_resource(max_entries=16, show_spinner="Writing the files and replaying every prompt")
+def package(policy_id: str, target: str) -> Package:
+    """The files of one export; every prompt of the policy's set is decided by them and compared."""
+    from tierwise.exporters import export
+
+    policy = state.store().policies.get(policy_id)
+    with tempfile.TemporaryDirectory() as folder:
+        done = export(policy, samples(policy), target, Path(folder))
+        files = [(str(Path(f).relative_to(folder)) if Path(f).is_absolute() else str(f), Path(folder, f).read_bytes()) for f in done.files]
+    shown = tuple((name, data.decode("utf-8", "replace")) for name, data in files)
+    slug = re.sub(r"[^a-z0-9]+", "-", policy.name.lower()).strip("-")[:60] or "policy"
+    if len(files) == 1:
+        data, name, mime = files[0][1], f"{slug}.{Path(files[0][0]).suffix.lstrip('.')}", "application/json"
+    else:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
+            for inside, content in files:
+                packed.writestr(inside, content)
+        data, name, mime = buffer.getvalue(), f"{slug}-{target}.zip", "application/zip"
+    return Package(data, name, mime, shown, done.agreement, done.checked, tuple(done.notes))
+
+
+def samples(policy: Policy) -> tuple[Sample, ...]:
+    """The prompts that a policy was chosen on, or the shipped ones for a policy from elsewhere."""
+    try:
+        return readings.evalset(state.store().runs.get(policy.run_id).evalset_id).samples
+    except NotFound:
+        from tierwise.evalsets import load_shipped, shipped
+
+        return tuple(s for entry in shipped() for s in load_shipped(entry.name).samples)
