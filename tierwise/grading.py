@@ -1,0 +1,232 @@
+"""From outcomes to grades, and from grades to the matrix that tuning needs."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tierwise.errors import BadInput, NotFound, NotReady
+from tierwise.scorers import SCORERS, Scorer, scorer_ref
+from tierwise.store import Store
+from tierwise.summary import TierSummary, by_request_type, summary
+from tierwise.types import Grade, Outcome, OutcomeMatrix, Run, Sample, now
+
+__all__ = ["AUTOMATIC", "MANUAL", "GradeCount", "TierSummary", "apply_scorer", "by_request_type", "grade_outcomes", "matrix", "record_manual", "summary"]
+
+AUTOMATIC = "tierwise"
+"""The author of a grade that no person gave."""
+
+MANUAL = "manual"
+"""The scorer of a grade that a person gave."""
+
+STEP = 2_000
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class GradeCount:
+    """What applying a scorer did, in outcomes."""
+
+    graded: int
+    unscored: int
+    skipped: int
+
+
+def apply_scorer(
+    store: Store, run_id: str, scorer: str = "auto", options: Mapping[str, Any] | None = None, only_missing: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> GradeCount:  # fmt: skip
+    """Grade every outcome of a run and append the grades, all of them or none.
+
+    Args:
+        only_missing: skip outcomes that this scorer with these options has graded before.
+        progress: called with (outcomes done, outcomes in all) now and then.
+
+    Raises:
+        NotFound: no such run or scorer.
+        BadInput: an option the scorer does not have, or of the wrong type.
+    """
+    run = store.runs.get(run_id)
+    name = scorer_ref(scorer, options)
+    outcomes = store.runs.outcomes(run.id)[["sample_id", "tier", "repeat", "status", "output", "error"]]
+    total = len(outcomes)
+    if only_missing:
+        known = store.grades.frame(run.id)
+        known = known[(known["scorer"] == name) & (known["author"] == AUTOMATIC)]
+        cells = ["sample_id", "tier", "repeat"]
+        outcomes = outcomes[~pd.MultiIndex.from_frame(outcomes[cells]).isin(pd.MultiIndex.from_frame(known[cells]))]
+    samples = {s.id: s for s in store.evalsets.get(run.evalset_id).samples}
+    rows = zip(*(outcomes[c].tolist() for c in outcomes), strict=True)
+    grades: list[Grade] = []
+    for grade in _grade(samples, rows, SCORERS[scorer], options, name):
+        grades.append(grade)
+        if progress and (len(grades) % STEP == 0 or len(grades) == len(outcomes)):
+            progress(len(grades), len(outcomes))
+    store.grades.add(run.id, grades)
+    unscored = sum(g.value is None for g in grades)
+    return GradeCount(len(grades) - unscored, unscored, total - len(grades))
+
+
+def grade_outcomes(
+    samples_by_id: Mapping[str, Sample], outcomes: Iterable[Outcome], scorer: str = "auto", options: Mapping[str, Any] | None = None
+) -> list[Grade]:
+    """One grade an outcome, in their order; keeps nothing. Raises as `apply_scorer` does."""
+    rows = ((o.sample_id, o.tier, o.repeat, o.status, o.output, o.error) for o in outcomes)
+    return list(_grade(samples_by_id, rows, SCORERS[scorer], options, scorer_ref(scorer, options)))
+
+
+def record_manual(
+    store: Store, run_id: str, sample_id: str, tier: str, value: float | None, author: str, explanation: str = "", repeat: int = 0, reason: str | None = None
+) -> Grade:
+    """Append a person's grade of one answer. It counts from now on, whatever automatic grade is there; the newest such grade wins.
+
+    Args:
+        value: in [0, 1]; None withdraws a judgement (the answer is then unscored) and needs a `reason`.
+
+    Raises:
+        BadInput: a value out of range, no author, or a sample or tier the run does not have.
+    """
+    run = store.runs.get(run_id)
+    if value is not None and not (isinstance(value, int | float | np.number) and 0 <= value <= 1):
+        raise BadInput(f"A grade is between 0 and 1, not {value!r}.")
+    if value is None and not reason:
+        raise BadInput("A grade without a value needs a reason.")
+    author = author.strip()
+    if not author or author == AUTOMATIC:
+        raise BadInput(f"Say who graded this: a name, and not {AUTOMATIC!r}, which stands for automatic grades.")
+    if tier not in {t.name for t in run.tiers}:
+        raise BadInput(f"Run {run.name!r} has no tier {tier!r}. Tiers: {', '.join(t.name for t in run.tiers)}.")
+    if (sample_id, tier, repeat) not in store.runs.done_cells(run.id):
+        raise BadInput(f"Run {run.name!r} has no answer of {tier} to prompt {sample_id!r}{f', repeat {repeat}' if repeat else ''}.")
+    grade = Grade(sample_id, tier, None if value is None else float(value), MANUAL, repeat, reason, author, explanation)
+    store.grades.add(run.id, [grade])
+    return grade
+
+
+def matrix(store: Store, run_id: str, scorer: str | None = None) -> OutcomeMatrix:
+    """A graded run as arrays, prompts in the order of their set, tiers in the order of the run.
+
+    The grade that counts for an answer is a person's newest, else the newest of the scorer in use: `scorer` if given, else the run's own, else the
+    one used last. When that grade has no value the answer is unscored. Repeats of a cell are averaged over those that are scored.
+
+    Raises:
+        NotReady: the run has no grades, or none by `scorer`; says which it has.
+    """
+    run = store.runs.get(run_id)
+    grades = store.grades.frame(run.id)
+    manual = (grades["author"] != AUTOMATIC).to_numpy(bool)
+    ref = _scorer_in_use(run, grades["scorer"][~manual], scorer, manual.any())
+    samples = store.evalsets.get(run.evalset_id).samples
+    outcomes = store.runs.outcomes(run.id)
+    repeats = 1 + max((int(f["repeat"].max()) for f in (grades, outcomes) if len(f)), default=0)
+    shape = (len(samples), len(run.tiers), repeats)
+    place = _Places(samples, run, shape)
+
+    at, keep = place(outcomes)
+    status = outcomes["status"].to_numpy(object)[keep]
+    asked, failed, cut = (place.flags(at[mask]) for mask in (slice(None), status == "failed", status == "truncated"))
+    automatic = ~manual & (grades["scorer"] == ref).to_numpy(bool)
+    by_scorer, by_person = place.newest(grades[automatic]), place.newest(grades[manual])
+    quality = np.where(np.isnan(by_person), np.where(failed | place.graded(grades[manual]), np.nan, by_scorer), by_person)
+    return OutcomeMatrix(
+        run, samples, _mean(quality), _mean(place.values(at, outcomes["cost_usd"][keep])), _mean(place.values(at, outcomes["latency_s"][keep])),
+        cut.any(2), asked.any(2) & (failed | ~asked).all(2), ref,
+    )  # fmt: skip
+
+
+class _Places:
+    """Where rows of a frame belong in an array of prompts x tiers x repeats."""
+
+    def __init__(self, samples: tuple[Sample, ...], run: Run, shape: tuple[int, int, int]) -> None:
+        self.samples = pd.Index([s.id for s in samples])
+        self.tiers = pd.Index([t.name for t in run.tiers])
+        self.shape = shape
+
+    def __call__(self, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Flat positions of the rows that belong, and which rows these are."""
+        sample, tier = self.samples.get_indexer(frame["sample_id"]), self.tiers.get_indexer(frame["tier"])
+        keep = (sample >= 0) & (tier >= 0)
+        _, k, r = self.shape
+        return ((sample * k + tier) * r + frame["repeat"].to_numpy(np.int64))[keep], keep
+
+    def values(self, at: np.ndarray, values: pd.Series) -> np.ndarray:
+        out = np.full(int(np.prod(self.shape)), np.nan)
+        out[at] = values.to_numpy(float, na_value=np.nan)  # for a repeated position the last row holds: frames come oldest first
+        return out.reshape(self.shape)
+
+    def flags(self, at: np.ndarray) -> np.ndarray:
+        out = np.zeros(int(np.prod(self.shape)), bool)
+        out[at] = True
+        return out.reshape(self.shape)
+
+    def newest(self, grades: pd.DataFrame) -> np.ndarray:
+        at, keep = self(grades)
+        return self.values(at, grades["value"][keep])
+
+    def graded(self, grades: pd.DataFrame) -> np.ndarray:
+        return self.flags(self(grades)[0])
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Mean over the last axis of what is known; NaN where nothing is."""
+    known = np.isfinite(values)
+    count = known.sum(2)
+    return np.divide(np.where(known, values, 0.0).sum(2), count, out=np.full(count.shape, np.nan), where=count > 0)
+
+
+def _scorer_in_use(run: Run, automatic: pd.Series, asked: str | None, has_manual: bool) -> str:
+    """The reference of the scorer whose grades count; `automatic` are the references of the automatic grades, oldest first."""
+    used = list(dict.fromkeys(automatic.iloc[::-1]))
+    if not used and not has_manual:
+        raise NotReady(
+            f"Run {run.name!r} has no grades yet. "
+            + ("Start it first." if run.status == "planned" else "Grade it with a scorer (tierwise grade), or grade answers by hand.")
+        )
+    if asked is not None:
+        found = MANUAL if asked == MANUAL and has_manual else _match(asked, used)
+        if found is None:
+            raise NotReady(f"Run {run.name!r} has no grades by {asked!r}. It has grades by: {', '.join(used) or MANUAL}.")
+        return found
+    own = run.params.get("scorer")
+    if own:
+        try:
+            ref = scorer_ref(own, run.params.get("scorer_options"))
+        except (NotFound, BadInput):  # a scorer of another version, or the grades of an import
+            ref = own
+        if found := _match(ref, used):
+            return found
+    return used[0] if used else MANUAL
+
+
+def _match(asked: str, used: list[str]) -> str | None:
+    """`asked` itself, else the scorer of that name with the options used last."""
+    return asked if asked in used else next((u for u in used if u.partition("(")[0] == asked), None)
+
+
+Row = tuple[str, str, int, str, str | None, str | None]
+
+
+def _grade(samples: Mapping[str, Sample], rows: Iterable[Row], scorer: Scorer, options: Mapping[str, Any] | None, name: str) -> Iterator[Grade]:
+    parsed = scorer.parse_options(options)
+    time = now()
+    for sample_id, tier, repeat, status, output, error in rows:
+        if status == "failed":
+            why = f"the call failed: {error}" if isinstance(error, str) and error else "the call failed"
+            yield Grade(sample_id, tier, None, name, repeat, why, created_at=time)
+            continue
+        if status == "empty" or not isinstance(output, str) or not output.strip():
+            yield Grade(sample_id, tier, None, name, repeat, "the answer is empty", created_at=time)
+            continue
+        try:
+            score = scorer(output, samples[sample_id], **parsed)
+        except Exception as problem:  # one answer must not lose the grades of the rest; counted as unscored, and logged
+            log.exception("scorer %s on prompt %s of tier %s", name, sample_id, tier)
+            yield Grade(sample_id, tier, None, name, repeat, f"the scorer stopped with {type(problem).__name__}: {problem}"[:500], created_at=time)
+            continue
+        told = score.explanation
+        if status == "truncated":
+            told = f"{told}; the answer was cut off" if told else "the answer was cut off"
+        yield Grade(sample_id, tier, score.value, name, repeat, score.reason, explanation=told, created_at=time)
