@@ -41,6 +41,7 @@ def tier_table(rows: list) -> None:
     st.dataframe(
         frame,
         hide_index=True,
+        placeholder="",
         alt="Quality, cost and speed of each tier",
         column_config={
             "quality": st.column_config.ProgressColumn(**SHARE, help="Mean grade"),
@@ -69,7 +70,11 @@ def by_request_type(matrix: OutcomeMatrix) -> None:
     frame = grouped.mean().assign(prompts=grouped.size()).sort_values("prompts", ascending=False).reset_index()
     columns = {t: st.column_config.ProgressColumn(**SHARE) for t in matrix.tiers}
     st.dataframe(
-        frame[["request type", "prompts", *matrix.tiers]], hide_index=True, column_config=columns, alt="Mean grade by request type and tier"
+        frame[["request type", "prompts", *matrix.tiers]],
+        hide_index=True,
+        placeholder="",
+        column_config=columns,
+        alt="Mean grade by request type and tier",
     )
 
 
@@ -95,6 +100,7 @@ def prompt_table(run: Run, matrix: OutcomeMatrix) -> None:
     picked = st.dataframe(
         frame,
         hide_index=True,
+        placeholder="",
         on_select="rerun",
         selection_mode="single-row",
         key=f"prompts_{kind}",
@@ -117,10 +123,9 @@ if not runs:
         "Nothing to compare yet", "Run a prompt set over two tiers or more, or import outcomes recorded elsewhere.", "Start a run", RUN
     )
     st.stop()
-top = st.container()
-run = state.choose_run(runs)
-with top:
-    parts.header("Compare", "Each tier on the same prompts: what it gets right, what it costs, how long it takes.", simulated=run.simulated)
+run = parts.header_with(
+    "Compare", "Each tier on the same prompts: what it gets right, what it costs, how long it takes.", lambda: state.choose_run(runs)
+)
 rows, matrix = readings.summary(run), readings.matrix(run)
 tier_table(rows)
 from tierwise.ui import charts  # noqa: E402  (slow to import; the table is drawn by now)

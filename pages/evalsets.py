@@ -50,6 +50,7 @@ def workspace() -> None:
     picked = st.dataframe(
         frame,
         hide_index=True,
+        placeholder="",
         on_select="rerun",
         selection_mode="single-row-required",
         key="sets",

@@ -46,6 +46,7 @@ def evidence(policy: Policy) -> None:
         st.dataframe(
             frame,
             hide_index=True,
+            placeholder="",
             alt="Share of requests by tier",
             column_config={"share of requests": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1)},
         )
@@ -77,6 +78,7 @@ with left:
     picked = st.dataframe(
         frame,
         hide_index=True,
+        placeholder="",
         on_select="rerun",
         selection_mode="single-row-required",
         selection_default=start,

@@ -19,8 +19,11 @@ def headline(run) -> bool:
     if at is None:
         return False
     saving = 1 - at.oracle.cost / at.frontier.cost if at.frontier.cost else 0.0
-    left, right = st.columns([1, 1], gap="medium", vertical_alignment="center")
+    left, right = st.columns([1, 1], gap="medium")
     with left:
+        demo, busy = bool(run.params.get("demo")), st.session_state.get("home_file") is not None
+        st.markdown("**A working example**" if demo else "**Your newest run**")
+        parts.plain(run.name)
         row = [
             Figure(
                 "Always the top tier",
@@ -44,8 +47,12 @@ def headline(run) -> bool:
         ]
         parts.figures(row)
         st.caption(
-            f"n = {figures.count(at.n, 'prompt')}, {len(run.tiers)} tiers. Tuning shows how much of that ceiling a router can reach, and how sure it is."
+            f"n = {figures.count(at.n, 'prompt')}, {len(run.tiers)} tiers. Tuning shows how close a router can come to that ceiling, and how sure it is."
         )
+        if st.button(
+            "Tune the demo" if demo else "Tune this run", type="secondary" if busy else "primary", icon=":material/tune:", key="next"
+        ):
+            st.switch_page(TUNE, query_params={"run": run.id})
     with right:
         from tierwise.ui import charts
 
@@ -70,6 +77,7 @@ def recent(runs) -> None:
     picked = st.dataframe(
         frame,
         hide_index=True,
+        placeholder="",
         on_select="rerun",
         selection_mode="single-row",
         key="recent",
@@ -97,18 +105,9 @@ if newest is None:
             st.switch_page("pages/evalsets.py", query_params={"view": "Shipped sets"})
 else:
     with st.container(border=True):
-        demo = bool(newest.params.get("demo"))
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            with st.container(width="content", gap=None):
-                st.markdown("**A working example**" if demo else "**Your newest run**")
-                parts.plain(newest.name)
-            busy = st.session_state.get("home_file") is not None
-            if st.button(
-                "Tune the demo" if demo else "Tune this run", type="secondary" if busy else "primary", icon=":material/tune:", key="next"
-            ):
-                st.switch_page(TUNE, query_params={"run": newest.id})
         if not headline(newest):
             st.caption("This run has no prompts that are graded and priced on every tier yet.")
+            parts.next_step("Compare", COMPARE, run=newest.id)
 with st.container(border=True):
     st.markdown("**Your own prompts**")
     uploads.new_evalset("home")

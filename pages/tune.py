@@ -13,10 +13,9 @@ if not runs:
     parts.header("Tune", "Choose who answers what.")
     parts.empty("Nothing to tune yet", "Tuning needs a graded run over two tiers or more.", "Start a run", RUN)
     st.stop()
-top = st.container()
-run = state.choose_run(runs)
-with top:
-    parts.header("Tune", "The cheapest way to choose a tier for each request that keeps the quality you ask for.", simulated=run.simulated)
+run = parts.header_with(
+    "Tune", "The cheapest way to choose a tier for each request that keeps the quality you ask for.", lambda: state.choose_run(runs)
+)
 if len(run.tiers) < 2:
     parts.empty(
         "One tier only", "With one tier there is nothing to choose between. Run the same prompts over a second one.", "Add a tier", RUN

@@ -27,16 +27,21 @@ def bench(run: Run) -> None:
         matrix = readings.matrix(run)
         numbers = st.container()
         left, right = st.columns([3, 1], gap="medium")
-        with right, st.container(border=True, gap="small"):
-            solver.show_aim(matrix)
+        with right:
+            main, more = st.container(border=True, gap="small"), st.container(border=True, gap="small")
+        with more:
             solver.show_router()
+            volume = st.number_input("Requests a month", min_value=0, value=1_000_000, step=50_000, key="volume", bind="query-params")
+            name = st.text_input("Name of the policy", f"{run.name[:60]} policy", key=f"policy_name_{run.id}", max_chars=80)
+        with main:
+            solver.show_aim(matrix)
             key = (run.id, state.store().runs.version(run.id), solver.router(), solver.aim(matrix))
             tuning = readings.tuning(*key)
             step = solver.grain(tuning.scores)
             recommended = solver.snap(tuning.chosen.thresholds, step)
             drawn = tunepoints.drawn(key, run, tuning)
             solver.settle(run, recommended, key[2:], drawn.thresholds)
-            here = solver.show_thresholds(run, step, len(recommended), tuning)
+            here = solver.show_thresholds(tuning, step, len(recommended))
             st.button(
                 "Back to recommended",
                 icon=":material/undo:",
@@ -46,8 +51,7 @@ def bench(run: Run) -> None:
                 on_click=solver.move,
                 args=(recommended,),
             )
-            volume = st.number_input("Requests a month", min_value=0, value=1_000_000, step=50_000, key="volume", bind="query-params")
-            save(run, tuning, here, recommended)
+            save(tuning, name.strip() or run.name, None if here == recommended else here)
         point, best = tuning.point(here), tuning.point(recommended)
         with numbers:
             headline(tuning, drawn.base, point, here, volume)
@@ -150,35 +154,26 @@ def verdict(tuning) -> None:
         parts.notes(tuning.warnings, icon=":material/warning:")
 
 
-def save(run: Run, tuning, here: tuple[float, ...], recommended: tuple[float, ...]) -> None:
-    """Keep the present point as a policy, and go where it can be taken away."""
-    name = st.text_input("Policy name", f"{run.name[:60]} policy", key=f"policy_name_{run.id}", max_chars=80)
+def save(tuning, name: str, thresholds: tuple[float, ...] | None) -> None:
+    """Keep the present point as a policy, and go where it can be taken away. None keeps the recommended one with its evidence."""
     if st.button("Save policy", type="primary", icon=":material/save:", key="save", width="stretch"):
         from tierwise.policy import make_policy
 
-        policy = make_policy(tuning, name.strip() or run.name, None if here == recommended else here)
-        state.store().policies.add(policy)
+        policy = state.store().policies.add(make_policy(tuning, name, thresholds))
         st.switch_page(EXPORT, query_params={"policy": policy.id})
 
 
 def by_request_type(tuning, here: Sequence[float]) -> None:
     frame = tunepoints.by_request_type(tuning, here)
-    share = {"min_value": 0.0, "max_value": 1.0, "format": "percent"}
+    number, text = st.column_config.NumberColumn, "Mean grade minus the top tier's, in points, paired by prompt"
+    columns = {tier: number(format="%.0f %%", help="Share of these prompts") for tier in tuning.tiers} | {
+        "quality": st.column_config.ProgressColumn(min_value=0, max_value=100, format="%.0f %%"),
+        "against top tier": number(format="%+.1f pts", help=text),
+        "cost per 1,000": number(format="$%.3g"),
+        "saving": number(format="%.0f %%"),
+    }
     st.markdown("**By request type**")
-    st.dataframe(
-        frame,
-        hide_index=True,
-        alt="What the thresholds do to each kind of request",
-        column_config={
-            "quality": st.column_config.ProgressColumn(**share),
-            "sent up": st.column_config.ProgressColumn(**share, help="Share that leaves the cheapest tier"),
-            "against top tier": st.column_config.NumberColumn(
-                format="%+.1f pts", help="Mean grade minus the top tier's, in points, paired by prompt"
-            ),
-            "cost per 1,000": st.column_config.NumberColumn(format="dollar"),
-            "saving": st.column_config.NumberColumn(format="percent"),
-        },
-    )
+    st.dataframe(frame, hide_index=True, placeholder="", alt="What the thresholds do to each kind of request", column_config=columns)
 
 
 def changes(run: Run, tuning, here: tuple[float, ...], recommended: tuple[float, ...]) -> None:
@@ -199,6 +194,7 @@ def changes(run: Run, tuning, here: tuple[float, ...], recommended: tuple[float,
     st.dataframe(
         shown.drop(columns="id").assign(answers="Read"),
         hide_index=True,
+        placeholder="",
         height=330,
         key=f"flips_{way}",
         alt="Prompts that change tier, worst first",

@@ -13,7 +13,7 @@ import pandas as pd
 
 ROUTE, NOW, REFERENCE = "#0072B2", "#D55E00", "#64748B"
 SHAPES = ("triangle-up", "square", "circle", "cross", "triangle-right", "triangle-down")
-HEIGHT = 430
+HEIGHT = 470
 PICK = "pick"
 """Name of the selection that reports the `step` of a clicked frontier point."""
 

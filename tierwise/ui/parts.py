@@ -1,12 +1,13 @@
 """Pieces that every screen shares. Text from files and models goes through `plain` or a table, never into Markdown or a label."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 import streamlit as st
 
 from tierwise.errors import NotReady, StoreBusy, TierwiseError
+from tierwise.types import Run
 
 
 class Figure(NamedTuple):
@@ -26,6 +27,16 @@ def header(title: str, says: str, simulated: bool = False) -> None:
         if simulated:
             simulated_badge()
     st.caption(says)
+
+
+def header_with(title: str, says: str, choose: Callable[[], Run]) -> Run:
+    """A header with the choice of a run at its right; returns the run."""
+    left, right = st.columns([3, 2], gap="medium", vertical_alignment="bottom")
+    with right:
+        run = choose()
+    with left:
+        header(title, says, run.simulated)
+    return run
 
 
 def simulated_badge() -> None:

@@ -95,10 +95,10 @@ def move(thresholds: Sequence[float]) -> None:
         st.session_state[key] = value
 
 
-def show_thresholds(run: Run, step: float, recommended: Sequence[float], tuning) -> tuple[float, ...]:
+def show_thresholds(tuning, step: float, boundaries: int) -> tuple[float, ...]:
     """One slider a boundary, and the thresholds as they stand; a slider pushes its neighbours so that they stay in order."""
     slots, values = [], []
-    for i, key in enumerate(keys(len(recommended))):
+    for i, key in enumerate(keys(boundaries)):
         st.text(f"{tuning.tiers[i]} → {tuning.tiers[i + 1]}")
         values.append(
             st.slider(
@@ -110,7 +110,7 @@ def show_thresholds(run: Run, step: float, recommended: Sequence[float], tuning)
                 bind="query-params",
                 format="%.3f" if step >= 0.001 else "%.4f",
                 on_change=_push,
-                args=(i, len(recommended)),
+                args=(i, boundaries),
                 label_visibility="collapsed",
             )
         )

@@ -95,29 +95,22 @@ def by_request_type(tuning: Any, thresholds: Sequence[float]) -> pd.DataFrame:
     m, at = tuning.matrix, choice(tuning, thresholds)
     rows = np.arange(len(m))
     frame = pd.DataFrame(
-        {
-            "request type": m.request_types,
-            "q": m.quality[rows, at],
-            "top": m.quality[:, -1],
-            "c": m.cost[rows, at],
-            "ct": m.cost[:, -1],
-            "up": at > 0,
-        }
+        {"kind": m.request_types, "q": m.quality[rows, at], "top": m.quality[:, -1], "cost": m.cost[rows, at], "dear": m.cost[:, -1]}
     )
-    g = frame.groupby("request type").agg(
-        prompts=("q", "size"), q=("q", "mean"), top=("top", "mean"), c=("c", "mean"), ct=("ct", "mean"), up=("up", "mean")
-    )
-    shares = {f"{name}": pd.Series(at == k).groupby(m.request_types).mean() for k, name in enumerate(tuning.tiers)}
+    for k, tier in enumerate(tuning.tiers):
+        frame[f"tier {k} {tier}"] = at == k
+    means, sizes = frame.groupby("kind").mean(), frame.groupby("kind").size()
     out = pd.DataFrame(
         {
-            "prompts": g["prompts"],
-            "quality": g["q"],
-            "against top tier": (g["q"] - g["top"]) * 100,
-            "cost per 1,000": g["c"] * 1000,
-            "saving": 1 - g["c"] / g["ct"],
-            **shares,
+            "prompts": sizes,
+            "quality": means["q"] * 100,
+            "against top tier": (means["q"] - means["top"]) * 100,
+            "cost per 1,000": means["cost"] * 1000,
+            "saving": 100 * (1 - means["cost"] / means["dear"]),
         }
     )
+    for k, tier in enumerate(tuning.tiers):
+        out[tier] = means[f"tier {k} {tier}"] * 100
     return out.sort_values("prompts", ascending=False).reset_index(names="request type")
 
 

@@ -117,6 +117,7 @@ def samples_table(evalset: EvalSet, key: str | None = None) -> None:
     st.dataframe(
         frame,
         hide_index=True,
+        placeholder="",
         height=min(38 * (len(frame) + 1), 420),
         alt="Prompts of this set",
         key=key,
@@ -175,6 +176,7 @@ def _problems(problems: list) -> None:
     st.dataframe(
         frame.dropna(axis=1, how="all"),
         hide_index=True,
+        placeholder="",
         alt="Problems by row",
         column_config={"what is wrong": st.column_config.TextColumn(width="large")},
     )
