@@ -1,10 +1,8 @@
 """Tunings and policies to test with: every kind of score, 2 to 5 tiers, without fitting anything."""
 
-from datetime import datetime
 from types import SimpleNamespace
 
 from tests.conftest import make_matrix
-from tierwise import evaluator
 from tierwise.policy import make_policy
 from tierwise.types import OperatingPoint, OutcomeMatrix, Policy
 
@@ -22,6 +20,7 @@ TERMS = [
 ]
 TEXT = {"type": "text_linear", "intercept": -1.5, "features": {"log_tokens": 0.3}, "request_types": {"hard": 0.8},
         "vocabulary": {"solve": [1.2, 0.4], "this step": [1.1, -0.2], "0": [1.5, 0.3]}}  # fmt: skip
+RANKED = {"type": "hash", "quantiles": [0.2, 0.4, 0.9]}
 SPECS = {
     "constant": {"type": "constant", "value": 0.4},
     "table": {"type": "table", "values": {"easy": 0.2, "hard": 0.8}, "default": 0.5},
@@ -31,7 +30,7 @@ SPECS = {
     "tree": {"type": "tree", "columns": COLUMNS, "tree": TREE},
     "forest": {"type": "forest", "columns": COLUMNS, "trees": [TREE, TREE]},
     "hash": {"type": "hash", "seed": 3},
-    "mean": {"type": "mean", "members": [{"weight": 1.0, "spec": TEXT}, {"weight": 2.0, "spec": {"type": "hash", "quantiles": [0.2, 0.4, 0.9]}}]},
+    "mean": {"type": "mean", "members": [{"weight": 1.0, "spec": TEXT}, {"weight": 2.0, "spec": RANKED}]},
 }
 """One score spec of each kind that `tierwise.evaluator` reads."""
 
@@ -58,9 +57,3 @@ def tuning(matrix: OutcomeMatrix | None = None, spec: dict | None = None, thresh
 def a_policy(tiers: int = 3, spec: dict | None = None, rules: tuple = (), name: str = "Support bot") -> Policy:
     return make_policy(tuning(make_matrix(60, tiers, seed=1), spec), name, rules=rules)
 
-
-def scores(policy: Policy, matrix: OutcomeMatrix) -> list[float]:
-    return [evaluator.score(policy.document["score"], s.chat(), s.request_metadata()) for s in matrix.samples]
-
-
-CREATED = datetime(2026, 1, 1)

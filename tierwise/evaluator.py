@@ -59,6 +59,7 @@ _LIST = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s", re.M)
 _SENTENCE = re.compile(r"[.!?。！？]+(?:\s|$)")
 _JSON = re.compile(r"\bjson\b|[{\[]\s*\"", re.I)
 _BLANK = re.compile(r"_{3,}|\.{4,}")
+_IMAGES = ("image_url", "input_image", "image")
 
 
 def content_text(content):
@@ -175,7 +176,7 @@ def matches(when, messages, metadata=None):
         elif condition == "tokens_lt":
             met = length < wanted
         elif condition == "has_image":
-            met = wanted == (_has_part(messages, ("image_url", "input_image", "image")) or _truthy(metadata.get("has_image")))
+            met = wanted == (_has_part(messages, _IMAGES) or _truthy(metadata.get("has_image")))
         elif condition == "has_tools":
             met = wanted == (
                 any(m.get("tool_calls") or m.get("role") == "tool" for m in messages or []) or _truthy(metadata.get("has_tools"))
@@ -275,6 +276,11 @@ def score(spec, messages, metadata=None):
     return (bisect.bisect_left(ranks, raw) + bisect.bisect_right(ranks, raw)) / (2 * len(ranks)) if ranks else raw
 
 
+def _asks(messages):
+    said = any(m.get("role") == "user" and content_text(m.get("content")).strip() for m in messages or [])
+    return said or _has_part(messages, _IMAGES)
+
+
 def _decision(document, tier, value, why):
     model = next((t["model"] for t in document["tiers"] if t["name"] == tier), None)
     return {"tier": tier, "model": model.get("litellm_model") if isinstance(model, dict) else model, "score": value, "why": why}
@@ -287,6 +293,8 @@ def decide(document, messages, metadata=None):
     """
     try:
         metadata = metadata or {}
+        if not _asks(messages):
+            return _decision(document, document["default_tier"], None, "no user message: the default tier")
         for rule in document.get("rules", ()):
             if matches(rule["when"], messages, metadata):
                 return _decision(document, rule["tier"], None, f"rule {rule['id']}")

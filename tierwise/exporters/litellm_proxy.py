@@ -20,6 +20,8 @@ TESTED = "1.106.2"
 ALIAS = "auto"
 SLOTS = ("SIMPLE", "MEDIUM", "COMPLEX", "REASONING")
 """LiteLLM's own tier names, cheapest first. Tiers of other names are licensed, so ours are mapped onto these."""
+LOWEST = "NON_REASONING"
+"""LiteLLM's optional fifth, below the others."""
 FAMILIES = (("gpt-", "openai", "OPENAI_API_KEY"), ("chatgpt-", "openai", "OPENAI_API_KEY"), ("claude-", "anthropic", "ANTHROPIC_API_KEY"),
             ("gemini-", "gemini", "GEMINI_API_KEY"))  # fmt: skip
 """Vendors of bare model names, as recorded results give them."""
@@ -60,10 +62,12 @@ def _slots(document: Mapping[str, Any]) -> tuple[dict[str, str], dict[Pin, str]]
     """LiteLLM's tier for each of ours, and for each pin; the pins take the names that are left."""
     names = [tier["name"] for tier in document["tiers"]]
     pins = dict.fromkeys(pin for rule in document["rules"] if (pin := _pin(rule)))
-    if len(names) + len(pins) > len(SLOTS):
+    needed = len(names) + len(pins)
+    if needed > len(SLOTS) + 1:
         more = f" and {len(pins)} more for pinned rules" if pins else ""
-        raise BadInput(f"A LiteLLM proxy has four tiers, and this policy needs {len(names)}{more}. Tune again on fewer tiers.")
-    return dict(zip(names, SLOTS, strict=False)), dict(zip(pins, SLOTS[len(names) :], strict=False))
+        raise BadInput(f"A LiteLLM proxy has at most five tiers, and this policy needs {len(names)}{more}. Tune again on fewer tiers.")
+    slots = SLOTS if needed <= len(SLOTS) else (LOWEST, *SLOTS)
+    return dict(zip(names, slots, strict=False)), dict(zip(pins, slots[len(names) :], strict=False))
 
 
 class _Layout:
@@ -84,7 +88,8 @@ class _Layout:
         served |= {slot: self._pinned(pin) for pin, slot in self.pins.items()}
         top, default = self.groups[self.document["tiers"][-1]["name"]], self.groups[self.document["default_tier"]]
         router = {
-            "tiers": {slot: served.get(slot, top) for slot in SLOTS},
+            "tiers": served | {slot: top for slot in SLOTS if slot not in served},
+            **({"enable_non_reasoning_tier": True} if LOWEST in served else {}),
             "classifier_type": "custom",
             "classifier_plugin": litellm_plugin.INSTANCE,
             "classifier_plugin_timeout_ms": 500,
