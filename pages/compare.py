@@ -6,11 +6,12 @@ import streamlit as st
 
 from tierwise.types import OutcomeMatrix, Run
 from tierwise.ui import figures, parts, readings, state, tierpoints
-from tierwise.ui.answers import answers
+from tierwise.ui.answers import answers_table
 from tierwise.ui.frame import EVALSETS, RUN, TUNE, require_frame
 
 require_frame()
 
+SHOWN = 500
 SHARE = {"min_value": 0.0, "max_value": 1.0, "format": "percent"}
 
 
@@ -65,17 +66,23 @@ def tier_table(rows: list) -> None:
 
 
 def by_request_type(matrix: OutcomeMatrix) -> None:
-    """Mean grade of each tier for each kind of request."""
-    grouped = pd.DataFrame(matrix.quality, columns=list(matrix.tiers)).groupby(pd.Series(matrix.request_types, name="request type"))
-    frame = grouped.mean().assign(prompts=grouped.size()).sort_values("prompts", ascending=False).reset_index()
-    columns = {t: st.column_config.ProgressColumn(**SHARE) for t in matrix.tiers}
+    """Mean grade of each tier for each kind of request, with its interval."""
+    from tierwise.summary import by_request_type
+
+    long = by_request_type(matrix)
+    long["shown"] = [
+        f"{figures.percent(q)} {figures.interval(lo, hi)}" for q, lo, hi in zip(long["quality"], long["lo"], long["hi"], strict=True)
+    ]
+    wide = long.pivot(index="request_type", columns="tier", values="shown")[list(matrix.tiers)]
+    prompts = long.groupby("request_type", sort=False)["n"].max()
+    frame = wide.reindex(prompts.index).assign(graded=prompts).reset_index(names="request type")
     st.dataframe(
-        frame[["request type", "prompts", *matrix.tiers]],
+        frame[["request type", "graded", *matrix.tiers]],
         hide_index=True,
         placeholder="",
-        column_config=columns,
-        alt="Mean grade by request type and tier",
+        alt="Mean grade by request type and tier with 95 % intervals",
     )
+    st.caption("Mean grade with its 95 % interval.")
 
 
 def prompt_table(run: Run, matrix: OutcomeMatrix) -> None:
@@ -88,32 +95,18 @@ def prompt_table(run: Run, matrix: OutcomeMatrix) -> None:
         "Tiers disagree": spread > 1e-9,
         "No tier is right": np.nan_to_num(matrix.quality).max(1) < 0.5,
     }[kind]
-    at = np.flatnonzero(keep)[:500]
+    at = np.flatnonzero(keep)[:SHOWN]
     frame = pd.DataFrame(
         {
+            "id": [matrix.samples[i].id for i in at],
             "prompt": [(matrix.samples[i].input or matrix.samples[i].chat()[-1]["content"])[:200] for i in at],
             "request type": matrix.request_types[at],
             **{t: matrix.quality[at, k] for k, t in enumerate(matrix.tiers)},
         }
     )
     columns = {t: st.column_config.NumberColumn(format="%.2f", width="small") for t in matrix.tiers}
-    picked = st.dataframe(
-        frame,
-        hide_index=True,
-        placeholder="",
-        on_select="rerun",
-        selection_mode="single-row",
-        key=f"prompts_{kind}",
-        height=380,
-        alt="Grade of each prompt on each tier",
-        column_config=columns | {"prompt": st.column_config.TextColumn(width="large")},
-    )
-    st.caption(
-        f"{keep.sum():,} of {len(matrix):,} prompts{', first 500 shown' if keep.sum() > 500 else ''}. Choose a row to read the answers side by side."
-    )
-    rows = picked.selection.rows
-    if rows and rows[0] < len(at):
-        answers(run, matrix.samples[at[rows[0]]].id)
+    answers_table(run, frame, "prompts", columns, "Grade of each prompt on each tier")
+    st.caption(f"{keep.sum():,} of {len(matrix):,} prompts{f', first {SHOWN} shown' if keep.sum() > SHOWN else ''}.")
 
 
 runs = state.graded_runs()

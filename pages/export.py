@@ -28,10 +28,8 @@ def evidence(policy: Policy) -> None:
     saving, saving_span = said("saving", figures.percent, figures.interval)
     cost, _ = said("cost_per_1k_usd", figures.dollars, lambda *_: "")
     row = [
-        Figure(
-            "Quality against the top tier", loss, loss_span, help="Paired by prompt, with its 95 % interval; read off held-out prompts."
-        ),
-        Figure("Cost against the top tier", f"−{saving}" if saving != "not known" else saving, saving_span, "green"),
+        Figure("Quality", loss, loss_span, help="Paired by prompt, with its 95 % interval; read off held-out prompts."),
+        Figure("Cost", f"−{saving}" if saving != "not known" else saving, saving_span, "green"),
         Figure("Cost per 1,000 requests", cost, f"n = {expected.get('n', 0):,} prompts"),
         Figure(
             "Guarantee",
@@ -39,7 +37,7 @@ def evidence(policy: Policy) -> None:
             f"loss ≤ {promise['epsilon'] * 100:g} pts, {1 - promise['delta']:.0%} sure" if promise else "not asked for",
         ),
     ]
-    parts.figures(row)
+    parts.figures(row, columns=2)
     shares = expected.get("share_by_tier", {})
     if shares:
         frame = pd.DataFrame({"tier": list(shares), "share of requests": list(shares.values())})
@@ -82,7 +80,7 @@ with left:
         on_select="rerun",
         selection_mode="single-row-required",
         selection_default=start,
-        height=215,
+        height=min(36 * (len(policies) + 1) + 3, 220),
         key=f"policies_{linked.id if 'policy' in st.query_params else ''}",
         alt="Saved policies",
     )
@@ -114,7 +112,6 @@ with right:
                 color="green" if agrees else "orange",
                 help="The exported files decided every prompt again; this is how often they chose the tier that the policy chooses.",
             )
-        parts.notes(package.notes)
         shown = package.files[0]
         if len(package.files) > 1:
             shown = package.files[
@@ -124,3 +121,4 @@ with right:
             st.json(json.loads(shown[1]), expanded=1)
         else:
             st.code(shown[1][:20_000], language="yaml" if shown[0].endswith((".yaml", ".yml")) else None, height=420)
+        parts.notes(package.notes)

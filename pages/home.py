@@ -47,7 +47,8 @@ def headline(run) -> bool:
         ]
         parts.figures(row)
         st.caption(
-            f"n = {figures.count(at.n, 'prompt')}, {len(run.tiers)} tiers. Tuning shows how close a router can come to that ceiling, and how sure it is."
+            f"n = {figures.count(at.n, 'prompt')}, {len(run.tiers)} tiers. "
+            "Tuning shows how close a router can come to that ceiling, and how sure it is."
         )
         if st.button(
             "Tune the demo" if demo else "Tune this run", type="secondary" if busy else "primary", icon=":material/tune:", key="next"
@@ -94,7 +95,8 @@ ready = [r for r in runs if r.status == "done"]
 newest = ready[0] if ready else None
 parts.header(
     "Which model does each prompt really need?",
-    "Run your prompts over cheap and strong models, see what each answers as well as the best, and take away a routing policy for your gateway.",
+    "Run your prompts over cheap and strong models, see what each answers as well as the best, "
+    "and take away a routing policy for your gateway.",
     simulated=newest is not None and newest.simulated,
 )
 if newest is None:

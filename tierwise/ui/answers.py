@@ -1,11 +1,42 @@
 """One prompt with the answers of every tier, in a side drawer."""
 
 import math
+from collections.abc import Callable, Mapping
 
+import pandas as pd
 import streamlit as st
 
 from tierwise.types import Run
 from tierwise.ui import figures, parts, readings
+
+
+def answers_table(
+    run: Run, frame: pd.DataFrame, key: str, columns: Mapping[str, object], alt: str, chosen: Callable[[str], dict[str, str]] | None = None
+) -> None:
+    """A table of prompts whose last column opens the answers. `frame` has the sample's `id`, which is not shown."""
+    ids, state_key = list(frame["id"]), f"{key}_open"
+    st.dataframe(
+        frame.drop(columns="id").assign(answers="Read"),
+        hide_index=True,
+        placeholder="",
+        height=min(36 * (len(frame) + 1) + 3, 400),
+        key=key,
+        alt=alt,
+        column_config={
+            **columns,
+            "prompt": st.column_config.TextColumn(width="large"),
+            "answers": st.column_config.ButtonColumn("", type="tertiary", key=f"{key}_read", on_click=_open, args=(key, ids)),
+        },
+    )
+    opened = st.session_state.pop(state_key, None)
+    if opened is not None:
+        answers(run, opened, chosen(opened) if chosen else None)
+
+
+def _open(key: str, ids: list[str]) -> None:
+    click = st.session_state.get(f"{key}_read")
+    if click is not None and 0 <= click["row"] < len(ids):
+        st.session_state[f"{key}_open"] = ids[click["row"]]
 
 
 @st.dialog("One prompt, every tier", width="large", position="right")

@@ -6,7 +6,7 @@ import streamlit as st
 
 from tierwise.types import OperatingPoint, Run
 from tierwise.ui import figures, parts, readings, solver, state, tunepoints
-from tierwise.ui.answers import answers
+from tierwise.ui.answers import answers_table
 from tierwise.ui.frame import EXPORT
 from tierwise.ui.parts import Figure
 from tierwise.ui.tierpoints import References
@@ -74,7 +74,8 @@ def headline(tuning, base: References, point: OperatingPoint, here: Sequence[flo
                 "Quality kept",
                 figures.percent(kept, 1),
                 f"{figures.points(-point.loss)} {figures.interval(-high, -low, 1)}, n = {n:,}",
-                help="Mean grade as a share of always using the last tier. Below it: the difference in points, paired by prompt, with its 95 % interval.",
+                help="Mean grade as a share of always using the last tier. "
+                "Below it: the difference in points, paired by prompt, with its 95 % interval.",
             ),
             Figure(
                 "Cost per 1,000 requests",
@@ -120,7 +121,8 @@ def chart(drawn: Drawn, point: OperatingPoint, best: OperatingPoint) -> None:
         key=solver.CHART,
         on_select=solver.follow_click,
         selection_mode="pick",
-        alt=f"Quality against cost. At the thresholds chosen: {figures.percent(point.quality, 1)} quality for {figures.dollars(point.cost_per_1k_usd)} per 1,000 requests.",
+        alt="Quality against cost. At the thresholds chosen: "
+        f"{figures.percent(point.quality, 1)} quality for {figures.dollars(point.cost_per_1k_usd)} per 1,000 requests.",
     )
 
 
@@ -140,7 +142,8 @@ def verdict(tuning) -> None:
         st.markdown(
             figures.md(
                 f"**Held-out:** the recommended point saves {figures.percent(held.saving)} {figures.interval(*held.saving_ci95)} and loses "
-                f"{held.loss * 100:.1f} points {figures.interval(*held.loss_ci95, 1)}. Each prompt was judged by a router that had not seen it; n = {tuning.n:,}, 95 % intervals."
+                f"{held.loss * 100:.1f} points {figures.interval(*held.loss_ci95, 1)}. "
+                f"Each prompt was judged by a router that had not seen it; n = {tuning.n:,}, 95 % intervals."
             )
         )
         eps, sure = f"{promise.epsilon * 100:g} points", f"{1 - promise.delta:.0%}"
@@ -189,31 +192,18 @@ def changes(run: Run, tuning, here: tuple[float, ...], recommended: tuple[float,
         st.caption("No prompt changes tier.")
         return
     worse, better = int((frame["change"] < 0).sum()), int((frame["change"] > 0).sum())
-    shown = frame.head(FLIPS)
-    ids = list(shown["id"])
-    st.dataframe(
-        shown.drop(columns="id").assign(answers="Read"),
-        hide_index=True,
-        placeholder="",
-        height=330,
-        key=f"flips_{way}",
-        alt="Prompts that change tier, worst first",
-        column_config={
-            "prompt": st.column_config.TextColumn(width="large"),
-            "change": st.column_config.NumberColumn("change in grade", format="%+.2f"),
-            "answers": st.column_config.ButtonColumn("", type="tertiary", key="read_flip", on_click=_open, args=(ids,)),
-        },
+    columns = {"change": st.column_config.NumberColumn("change in grade", format="%+.2f")}
+    ways_now = {"now": here, "recommended": recommended}
+    answers_table(
+        run,
+        frame.head(FLIPS),
+        "flips",
+        columns,
+        "Prompts that change tier, worst first",
+        lambda i: tunepoints.chosen_tiers(tuning, i, ways_now),
     )
+    more = f"; worst {FLIPS} shown" if len(frame) > FLIPS else ""
     st.caption(
-        f"{len(frame):,} of {tuning.n:,} prompts go to another tier than with {way.lower()}: {worse:,} get a worse answer, {better:,} a better one"
-        f"{f'; worst {FLIPS} shown' if len(frame) > FLIPS else ''}."
+        f"{len(frame):,} of {tuning.n:,} prompts go to another tier than with {way.lower()}: "
+        f"{worse:,} get a worse answer, {better:,} a better one{more}."
     )
-    opened = st.session_state.pop("open_sample", None)
-    if opened:
-        answers(run, opened, tunepoints.chosen_tiers(tuning, opened, {"now": here, "recommended": recommended}))
-
-
-def _open(ids: list[str]) -> None:
-    click = st.session_state.get("read_flip")
-    if click is not None and 0 <= click["row"] < len(ids):
-        st.session_state["open_sample"] = ids[click["row"]]

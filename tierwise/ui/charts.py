@@ -52,7 +52,7 @@ def frontier_chart(
     """
     frames = [f for f in (steps, tiers, mix, now, recommended, oracle, cloud) if f is not None and len(f)]
     costs = np.concatenate([f["cost"].to_numpy(float) for f in frames])
-    x, ticks = _cost_axis(costs, log)
+    x = _cost_axis(costs, log)
     y_domain = _quality_domain(frames, tiers, band, target)
     y = alt.Y(
         "quality:Q",
@@ -122,7 +122,7 @@ def interval_chart(rows: pd.DataFrame, group: str | None = None) -> alt.LayerCha
 def ladder_chart(tiers: pd.DataFrame, mix: pd.DataFrame, oracle: pd.DataFrame | None = None) -> alt.LayerChart:
     """The tiers alone, before tuning: each with its interval, the random mix between them, and the perfect router."""
     frames = [f for f in (tiers, mix, oracle) if f is not None and len(f)]
-    x, _ = _cost_axis(np.concatenate([f["cost"].to_numpy(float) for f in frames]), True)
+    x = _cost_axis(np.concatenate([f["cost"].to_numpy(float) for f in frames]), True)
     domain = _quality_domain(frames, tiers, None, None)
     y = alt.Y(
         "quality:Q", title="Quality (mean grade)", scale=alt.Scale(domain=list(domain), nice=False), axis=alt.Axis(format="%", tickCount=5)
@@ -142,14 +142,14 @@ def ladder_chart(tiers: pd.DataFrame, mix: pd.DataFrame, oracle: pd.DataFrame | 
     return alt.layer(*layers).properties(height=270)
 
 
-def _cost_axis(costs: np.ndarray, log: bool) -> tuple[alt.X, list[float]]:
+def _cost_axis(costs: np.ndarray, log: bool) -> alt.X:
     positive = costs[np.isfinite(costs) & (costs > 0)]
     if not len(positive):
         positive = np.array([1.0])
     if not log or (costs <= 0).any():
         top = float(positive.max()) * 1.08
         axis = alt.Axis(format="$~g", tickCount=7, grid=False)
-        return alt.X("cost:Q", title="Cost per 1,000 requests (US dollars)", scale=alt.Scale(domain=[0, top], nice=False), axis=axis), []
+        return alt.X("cost:Q", title="Cost per 1,000 requests (US dollars)", scale=alt.Scale(domain=[0, top], nice=False), axis=axis)
     low, high = math.log10(positive.min()), math.log10(positive.max())
     room = max(0.06 * (high - low), 0.08)
     domain = [10 ** (low - room), 10 ** (high + room * 1.6)]
@@ -158,7 +158,7 @@ def _cost_axis(costs: np.ndarray, log: bool) -> tuple[alt.X, list[float]]:
     ticks = [m * 10.0**d for d in decades for m in steps if domain[0] <= m * 10.0**d <= domain[1]]
     axis = alt.Axis(values=ticks, format="$~g", grid=False)
     scale = alt.Scale(type="log", domain=domain, nice=False)
-    return alt.X("cost:Q", title="Cost per 1,000 requests (US dollars, log scale)", scale=scale, axis=axis), ticks
+    return alt.X("cost:Q", title="Cost per 1,000 requests (US dollars, log scale)", scale=scale, axis=axis)
 
 
 def _quality_domain(

@@ -106,9 +106,7 @@ def _missing_keys(tiers: list[Tier]) -> None:
     if missing:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.badge("Key missing", icon=":material/key:", color="orange")
-            st.text(
-                f"Set {', '.join(missing)} in the environment Tierwise is started from. Until then, the simulated ladder runs without a key."
-            )
+            st.text(f"Set {', '.join(missing)} in the environment Tierwise is started from. The simulated ladder needs no key.")
 
 
 def _text(value: object) -> str | None:

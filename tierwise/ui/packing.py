@@ -31,7 +31,8 @@ def targets() -> dict[str, str]:
     """Names of the export targets, with a title each."""
     from tierwise.exporters import EXPORTERS
 
-    return {name: getattr(entry, "title", None) or name for name, entry in EXPORTERS.items()}
+    names = sorted(EXPORTERS, key=lambda name: name != "policy-json")
+    return {name: getattr(EXPORTERS[name], "title", None) or name for name in names}
 
 
 @st.cache_resource(max_entries=16, show_spinner="Writing the files and replaying every prompt")

@@ -57,9 +57,9 @@ def plain(text: str | None, *, code: bool = False, height: int | None = None) ->
         st.text(text or "")
 
 
-def figures(row: Sequence[Figure]) -> None:
-    """A row of headline numbers of equal height that wraps on a narrow window."""
-    with st.grid(len(row), min_column_width=170, gap="small"):
+def figures(row: Sequence[Figure], columns: int | None = None) -> None:
+    """Headline numbers of equal height, in one row unless told, that wrap on a narrow window."""
+    with st.grid(columns or len(row), min_column_width=170, gap="small"):
         for f in row:
             st.metric(f.label, f.value, f.below, delta_color=f.tone, delta_arrow="off", help=f.help, border=True, height="stretch")
 
@@ -101,6 +101,6 @@ def complain(error: TierwiseError) -> None:
 def notes(lines: Sequence[str], icon: str = ":material/info:") -> None:
     """Plain remarks, one a line, that may name tiers or columns."""
     for line in lines:
-        with st.container(horizontal=True, vertical_alignment="top", gap="xsmall"):
+        with st.container(horizontal=True, wrap=False, vertical_alignment="top", gap="xsmall"):
             st.markdown(icon, width="content")
             st.text(line, width="stretch")

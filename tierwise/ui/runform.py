@@ -34,13 +34,21 @@ def choose_scorer(prompts: EvalSet) -> tuple[str, dict]:
     without = sum(s.reference is None for s in prompts.samples)
     if without:
         st.caption(
-            f"{figures.count(without, 'prompt')} of {len(prompts.samples):,} have no right answer to compare with; they stay unscored, not wrong."
+            f"{without:,} of {figures.count(len(prompts.samples), 'prompt')} have no right answer to compare with; they stay unscored, not wrong."
         )
     return scorer, chosen
 
 
 def _option(scorer: str, option):
     label, key = option.name.replace("_", " "), f"option_{scorer}_{option.name}"
+    if option.choices:
+        return st.selectbox(
+            label,
+            option.choices,
+            index=option.choices.index(option.default) if option.default in option.choices else None,
+            key=key,
+            help=option.help,
+        )
     if option.type is bool:
         return st.checkbox(label, option.default, key=key, help=option.help)
     if option.type in (int, float):
@@ -83,7 +91,8 @@ def show_estimate(e, simulated: bool) -> None:
     if e.unpriced:
         parts.notes(
             [
-                f"No price is known for {', '.join(e.unpriced)}: its cost is not in the estimate, and its answers cannot be tuned on. Fill in $ in and $ out."
+                f"No price is known for {', '.join(e.unpriced)}: its cost is not in the estimate, and its answers cannot be tuned on. "
+                "Fill in $ in and $ out."
             ],
             icon=":material/warning:",
         )

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from tierwise.intervals import mean_interval
 from tierwise.types import OperatingPoint, Run
 from tierwise.ui import solver, tierpoints
 from tierwise.ui.tierpoints import References
@@ -79,15 +80,8 @@ def choice(tuning: Any, thresholds: Sequence[float]) -> np.ndarray:
 def loss_interval(tuning: Any, thresholds: Sequence[float]) -> tuple[float, float]:
     """95 % interval of the paired loss at these thresholds; prompts of one cluster count as one."""
     m = tuning.matrix
-    rows = np.arange(len(m))
-    lost = m.quality[:, -1] - m.quality[rows, choice(tuning, thresholds)]
-    weights = m.weights / m.weights.sum()
-    mean = float(weights @ lost)
-    codes = np.unique(m.clusters, return_inverse=True)[1]
-    sums = np.bincount(codes, weights * (lost - mean))
-    groups = len(sums)
-    se = float(np.sqrt((sums**2).sum() * groups / max(1, groups - 1)))
-    return mean - 1.96 * se, mean + 1.96 * se
+    lost = m.quality[:, -1] - m.quality[np.arange(len(m)), choice(tuning, thresholds)]
+    return mean_interval(lost, m.weights, m.clusters, low=-1.0)
 
 
 def by_request_type(tuning: Any, thresholds: Sequence[float]) -> pd.DataFrame:

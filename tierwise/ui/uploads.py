@@ -81,7 +81,8 @@ def recorded(key: str) -> None:
     )
     if upload is None:
         st.caption(
-            "Long tables name sample_id, prompt, model and score; output, prompt_tokens, completion_tokens, cost_usd, latency_s and task are used when present."
+            "Long tables name sample_id, prompt, model and score; "
+            "output, prompt_tokens, completion_tokens, cost_usd, latency_s and task are used when present."
         )
         return
     data = upload.getvalue()
@@ -98,9 +99,7 @@ def recorded(key: str) -> None:
             width=520,
         )
     if models:
-        st.caption(
-            f"{figures.count(len(models), 'model')} in the file. Choose two to four to tune between; the order you choose them in is the order of the tiers."
-        )
+        st.caption(f"{figures.count(len(models), 'model')} in the file. Choose two to four to tune between, cheapest first.")
     if st.button("Import", type="primary", icon=":material/upload:", key=f"{key}_import"):
         from tierwise.importers.recorded import import_results
 
