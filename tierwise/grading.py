@@ -14,7 +14,10 @@ from tierwise.store import Store
 from tierwise.summary import TierSummary, by_request_type, summary
 from tierwise.types import Grade, Outcome, OutcomeMatrix, Run, Sample, now
 
-__all__ = ["AUTOMATIC", "MANUAL", "GradeCount", "TierSummary", "apply_scorer", "by_request_type", "grade_outcomes", "matrix", "record_manual", "summary"]
+__all__ = [
+    "AUTOMATIC", "MANUAL", "GradeCount", "TierSummary", "apply_scorer", "by_request_type", "grade_outcomes", "matrix",
+    "record_manual", "summary",
+]  # fmt: skip
 
 AUTOMATIC = "tierwise"
 """The author of a grade that no person gave."""
@@ -79,9 +82,10 @@ def grade_outcomes(
 
 
 def record_manual(
-    store: Store, run_id: str, sample_id: str, tier: str, value: float | None, author: str, explanation: str = "", repeat: int = 0, reason: str | None = None
-) -> Grade:
-    """Append a person's grade of one answer. It counts from now on, whatever automatic grade is there; the newest such grade wins.
+    store: Store, run_id: str, sample_id: str, tier: str, value: float | None, author: str,
+    explanation: str = "", repeat: int = 0, reason: str | None = None,
+) -> Grade:  # fmt: skip
+    """Append a person's grade of one answer. It counts from now on, whatever automatic grades come; of two such the newer wins.
 
     Args:
         value: in [0, 1]; None withdraws a judgement (the answer is then unscored) and needs a `reason`.
@@ -109,8 +113,8 @@ def record_manual(
 def matrix(store: Store, run_id: str, scorer: str | None = None) -> OutcomeMatrix:
     """A graded run as arrays, prompts in the order of their set, tiers in the order of the run.
 
-    The grade that counts for an answer is a person's newest, else the newest of the scorer in use: `scorer` if given, else the run's own, else the
-    one used last. When that grade has no value the answer is unscored. Repeats of a cell are averaged over those that are scored.
+    The grade that counts for an answer is a person's newest, else the newest of the scorer in use: `scorer` if given, else the run's own,
+    else the one used last. When that grade has no value the answer is unscored. Repeats of a cell are averaged over the scored ones.
 
     Raises:
         NotReady: the run has no grades, or none by `scorer`; says which it has.
@@ -131,10 +135,10 @@ def matrix(store: Store, run_id: str, scorer: str | None = None) -> OutcomeMatri
     automatic = ~manual & (grades["scorer"] == ref).to_numpy(bool)
     by_scorer, by_person = place.newest(grades[automatic]), place.newest(grades[manual])
     quality = np.where(np.isnan(by_person), np.where(failed | place.graded(grades[manual]), np.nan, by_scorer), by_person)
+    cost, latency = (_mean(place.values(at, outcomes[c][keep])) for c in ("cost_usd", "latency_s"))
     return OutcomeMatrix(
-        run, samples, _mean(quality), _mean(place.values(at, outcomes["cost_usd"][keep])), _mean(place.values(at, outcomes["latency_s"][keep])),
-        cut.any(2), asked.any(2) & (failed | ~asked).all(2), ref,
-    )  # fmt: skip
+        run, samples, _mean(quality), cost, latency, truncated=cut.any(2), failed=asked.any(2) & (failed | ~asked).all(2), scorer=ref
+    )
 
 
 class _Places:
@@ -179,7 +183,7 @@ def _mean(values: np.ndarray) -> np.ndarray:
 
 def _scorer_in_use(run: Run, automatic: pd.Series, asked: str | None, has_manual: bool) -> str:
     """The reference of the scorer whose grades count; `automatic` are the references of the automatic grades, oldest first."""
-    used = list(dict.fromkeys(automatic.iloc[::-1]))
+    used = automatic.iloc[::-1].unique().tolist()
     if not used and not has_manual:
         raise NotReady(
             f"Run {run.name!r} has no grades yet. "
@@ -209,7 +213,9 @@ def _match(asked: str, used: list[str]) -> str | None:
 Row = tuple[str, str, int, str, str | None, str | None]
 
 
-def _grade(samples: Mapping[str, Sample], rows: Iterable[Row], scorer: Scorer, options: Mapping[str, Any] | None, name: str) -> Iterator[Grade]:
+def _grade(
+    samples: Mapping[str, Sample], rows: Iterable[Row], scorer: Scorer, options: Mapping[str, Any] | None, name: str
+) -> Iterator[Grade]:
     parsed = scorer.parse_options(options)
     time = now()
     for sample_id, tier, repeat, status, output, error in rows:
@@ -224,7 +230,8 @@ def _grade(samples: Mapping[str, Sample], rows: Iterable[Row], scorer: Scorer, o
             score = scorer(output, samples[sample_id], **parsed)
         except Exception as problem:  # one answer must not lose the grades of the rest; counted as unscored, and logged
             log.exception("scorer %s on prompt %s of tier %s", name, sample_id, tier)
-            yield Grade(sample_id, tier, None, name, repeat, f"the scorer stopped with {type(problem).__name__}: {problem}"[:500], created_at=time)
+            why = f"the scorer stopped with {type(problem).__name__}: {problem}"[:500]
+            yield Grade(sample_id, tier, None, name, repeat, why, created_at=time)
             continue
         told = score.explanation
         if status == "truncated":

@@ -1,7 +1,7 @@
 """95 % intervals in closed form, without scipy: means of grades, and paired differences between tiers.
 
-Pass/fail grades of independent prompts get score intervals (Wilson 1927; Tango 1998 for pairs). Anything else (graded values, clusters, weights) gets a
-cluster-robust interval: the linearised variance of a weighted mean over cluster totals, with Student's t on clusters - 1.
+Pass/fail grades of independent prompts get score intervals (Wilson 1927; Tango 1998 for pairs). Anything else (graded values, clusters,
+weights) gets a cluster-robust interval: the linearised variance of a weighted mean over cluster totals, with Student's t on clusters - 1.
 """
 
 import math
@@ -62,7 +62,9 @@ def clustered(values: np.ndarray, weights: np.ndarray, clusters: np.ndarray) -> 
     return mean, (float(math.sqrt(g / (g - 1) * (sums**2).sum()) / total) if g > 1 else math.inf), g
 
 
-def mean_interval(values: np.ndarray, weights: np.ndarray, clusters: np.ndarray, low: float = 0.0, high: float = 1.0) -> tuple[float, float]:
+def mean_interval(
+    values: np.ndarray, weights: np.ndarray, clusters: np.ndarray, low: float = 0.0, high: float = 1.0
+) -> tuple[float, float]:
     """95 % interval of a mean of values known to lie in [low, high].
 
     When every value is the same there is no spread to estimate from, so the score interval for as many pass/fail clusters stands in.

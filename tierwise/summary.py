@@ -38,12 +38,14 @@ class TierSummary:
 
     def to_json(self) -> dict[str, Any]:
         """As `summary --json` prints it."""
+        def known(*names: str) -> dict[str, Any]:
+            return {name: _known(getattr(self, name)) for name in names}
+
         return {
-            "tier": self.tier, "model": self.model, "n": self.n, "quality": _known(self.quality), "quality_ci95": [_known(x) for x in self.quality_ci95],
-            "ci95": [_known(x) for x in self.quality_ci95], "cost_per_1k_usd": _known(self.cost_per_1k_usd),
-            "latency_p50_s": _known(self.latency_p50_s), "latency_p95_s": _known(self.latency_p95_s), "unscored": self.unscored, "failed": self.failed,
-            "truncated_share": _known(self.truncated_share), "dominated_by": self.dominated_by, "paired_difference": _known(self.paired_difference),
-            "paired_difference_ci95": [_known(x) for x in self.paired_difference_ci95],
+            "tier": self.tier, "model": self.model, "n": self.n,
+            **known("quality", "quality_ci95", "cost_per_1k_usd", "latency_p50_s", "latency_p95_s"),
+            "unscored": self.unscored, "failed": self.failed, **known("truncated_share"), "dominated_by": self.dominated_by,
+            **known("paired_difference", "paired_difference_ci95"), "ci95": _known(self.quality_ci95),
         }  # fmt: skip
 
 
@@ -56,7 +58,8 @@ def summary(matrix: OutcomeMatrix) -> list[TierSummary]:
     rows = []
     for k, tier in enumerate(matrix.run.tiers):
         scored = np.isfinite(matrix.quality[:, k])
-        answered = ~matrix.failed[:, k] & (scored | matrix.truncated[:, k] | np.isfinite(matrix.cost[:, k]) | np.isfinite(matrix.latency[:, k]))
+        answered = scored | matrix.truncated[:, k] | np.isfinite(matrix.cost[:, k]) | np.isfinite(matrix.latency[:, k])
+        answered &= ~matrix.failed[:, k]
         both = scored & np.isfinite(matrix.quality[:, last])
         difference = matrix.quality[both, k] - matrix.quality[both, last]
         rows.append(
@@ -115,5 +118,7 @@ def _percentile(values: np.ndarray, q: float) -> float:
     return float(np.percentile(known, q)) if len(known) else math.nan
 
 
-def _known(value: float) -> float | None:
+def _known(value: float | tuple[float, ...]) -> float | list | None:
+    if isinstance(value, tuple):
+        return [_known(v) for v in value]
     return float(value) if math.isfinite(value) else None

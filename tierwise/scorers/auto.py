@@ -15,7 +15,8 @@ SHORT_WORDS = 30
 
 
 @scorer("auto", summary="Chosen prompt by prompt: the one the prompt names, or by the shape of its reference", needs_reference=False,
-        examples=[("it is 42", "42", 1), ("B", "B", 1), ('{"b": 2, "a": 1}', '{"a": 1, "b": 2}', 1), ("Yes.", "yes", 1), ("Urgent", "urgent", 1), ("x", None, None)])  # fmt: skip
+        examples=[("it is 42", "42", 1), ("B", "B", 1), ('{"b": 2, "a": 1}', '{"a": 1, "b": 2}', 1), ("Urgent.", "urgent", 1),
+                  ("x", None, None)])  # fmt: skip
 def auto(output: str, sample: Sample) -> Score:
     """`metadata["scorer"]` with `metadata["scorer_options"]` where the prompt has them, else `choose(reference)`."""
     try:
@@ -45,8 +46,8 @@ def named_scorer(sample: Sample) -> tuple[str, dict[str, Any]]:
 def choose(reference: str) -> str:
     """A scorer by the shape of a reference.
 
-    A single capital letter A to J: multiple_choice. A number: numeric (but not with leading zeros: that is a code). A JSON object or list: json.
-    Up to four words: normalized_exact. Up to thirty: token_f1. More: rouge_l.
+    A single capital letter A to J: multiple_choice. A number: numeric (but not with leading zeros: that is a code). A JSON object or
+    list: json. Up to four words: normalized_exact. Up to thirty: token_f1. More: rouge_l.
     """
     from tierwise.scorers.numbers import only_number
 

@@ -11,7 +11,8 @@ from tierwise.types import Sample
 OFFERED = re.compile(r"^[ \t>*-]{0,6}\(?([A-Z])[.):][ \t]+(\S[^\n]{0,400})", re.MULTILINE)
 WRAPPED = re.compile(r"\\(?:boxed|text|textbf|mathrm)\{|[*_`$\\{}\"“”'’]")
 STATED = re.compile(
-    r"(?i:\b(?:answer|choice|option|choose|pick|select|correct)\b(?:\s+(?:is|are|would\s+be|one|answer|choice|option|letter|with)\b|\s*[:=-]){0,4})\s*"
+    r"(?i:\b(?:answer|choice|option|choose|pick|select|correct)\b"
+    r"(?:\s+(?:is|are|would\s+be|one|answer|choice|option|letter|with)\b|\s*[:=-]){0,4})\s*"
     r"(?:\(([A-Za-z])\)|([A-Z])(?![\w'])|([a-z])(?=\s*(?:[.):,]|$)))",
     re.MULTILINE,
 )
@@ -38,8 +39,8 @@ def offered(prompt: str) -> dict[str, str]:
 def chosen_letter(text: str, options: dict[str, str] | None = None) -> tuple[str | None, str]:
     """The letter a text settles on and how it was found, or None and why not.
 
-    In this order: the last stated one ("the answer is B", "Answer: (b)"); a letter alone; a line that begins with the only letter so used, or a
-    last line that is one; the only letter in brackets; the only letter that stands alone; the text of exactly one option.
+    In this order: the last stated one ("the answer is B", "Answer: (b)"); a letter alone; a line that begins with the only letter
+    so used, or a last line that is one; the only letter in brackets; the only letter that stands alone; the text of exactly one option.
     """
     options = options or {}
     allowed = options.keys() or set(DEFAULT)
@@ -68,10 +69,10 @@ def chosen_letter(text: str, options: dict[str, str] | None = None) -> tuple[str
     return None, "names no letter"
 
 
-@scorer("multiple_choice", summary="The answer settles on the letter of the reference",
-        examples=[("B", "B", 1), ("(b)", "B", 1), ("Answer: B", "B", 1), ("The answer is B.", "B", 1), ("**B**", "B", 1), ("A is wrong, so the answer is C", "C", 1),
-                  ("Answer: A. No, wait. Answer: B", "B", 1), ("B) Paris", "B", 1), ("I think it is C", "C", 1), ("C", "B", 0), ("none", "B", 0), ("A or B", "B", 0),
-                  ("A", "(A) Paris", 1), ("A", "not a letter", None), ("A", None, None)])  # fmt: skip
+@scorer("multiple_choice", summary="The answer settles on the letter of the reference", examples=[
+    ("B", "B", 1), ("(b)", "B", 1), ("Answer: B", "B", 1), ("The answer is B.", "B", 1), ("**B**", "B", 1), ("B) Paris", "B", 1),
+    ("C", "B", 0), ("A is wrong, so the answer is C", "C", 1), ("Answer: A. No, wait. Answer: B", "B", 1), ("I think it is C", "C", 1),
+    ("none", "B", 0), ("A or B", "B", 0), ("A", "(A) Paris", 1), ("A", "not a letter", None), ("A", None, None)])  # fmt: skip
 def multiple_choice(output: str, sample: Sample) -> Score:
     """1 when the letter is right. An answer that names no letter, or settles on none, is wrong: the model failed to choose."""
     options = offered("\n".join(m["content"] for m in sample.chat()))

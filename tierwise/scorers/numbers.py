@@ -13,15 +13,15 @@ from tierwise.types import Sample
 CURRENCY = r"(?:[$€£¥₹]|\b(?:USD|EUR|GBP|CHF|JPY|US\$))"
 SPACES = "[\u0020\u00a0\u2009\u202f]"
 WHOLE = (
-    rf"\d{{1,3}}(?:\.\d{{3}})+,\d{{1,300}}|\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d{{1,3}}(?:['’_]\d{{3}})+(?!\d)|\d{{1,3}}(?:{SPACES}\d{{3}})+(?![\d/])"
-    r"|\d{1,300},\d{1,2}(?![\d,])|\d{1,300}"
+    rf"\d{{1,3}}(?:\.\d{{3}})+,\d{{1,280}}|\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d{{1,3}}(?:['’_]\d{{3}})+(?!\d)|\d{{1,3}}(?:{SPACES}\d{{3}})+(?![\d/])"
+    r"|\d{1,280},\d{1,2}(?![\d,])|\d{1,280}"
 )
 NUMBER = re.compile(
     rf"""(?<![\w.,/])(?P<sign>[-+]{SPACES}?)?(?:{CURRENCY}{SPACES}?)?(?P<sign2>[-+])?
     (?:(?P<mixed>\d{{1,15}})[ ]+(?P<mixed_over>\d{{1,15}})/(?P<mixed_under>\d{{1,15}})(?![\d/])
       |(?P<over>\d{{1,15}})[ ]?/[ ]?(?P<under>\d{{1,15}})(?![\d/.])
-      |(?P<whole>{WHOLE})(?P<part>\.\d{{1,300}})?
-      |(?P<bare>\.\d{{1,300}}))
+      |(?P<whole>{WHOLE})(?P<part>\.\d{{1,280}})?
+      |(?P<bare>\.\d{{1,280}}))
     (?:[eE](?P<power>[-+]?\d{{1,4}})(?!\w)|{SPACES}?[x×*·]{SPACES}?10(?:\^|\*\*)[{{(]?(?P<tens>[-+]?\d{{1,4}})[)}}]?)?
     (?:{SPACES}?(?P<percent>%|\bper[ ]?cent\b)|{SPACES}(?P<scale>thousand|million|billion|trillion)\b)?""",
     re.VERBOSE | re.IGNORECASE,
@@ -86,10 +86,11 @@ def equal(a: Number, b: Number, tolerance: float = 0.0, relative: float = 0.0) -
     return b.percent and not a.percent and _near(a.value, b.value / 100, tolerance, relative)
 
 
-@scorer("numeric", summary="The number that the answer gives equals the reference, within a tolerance",
-        examples=[("The answer is 1,234.50 in 3 parts", "1234.5", 1), ("6 * 7 = 42", "42", 1), ("#### 42", "42", 1), (r"so \boxed{\frac{3}{4}}", "0.75", 1),
-                  ("−5", "-5", 1), ("$2.5 million", "2500000", 1), ("45%", "0.45", 1), ("1½", "1.5", 1), ("6.02 × 10^23", "6.02e23", 1), ("10.4", "10", 0),
-                  ("10.4", "10", 1, {"tolerance": 0.5}), ("104", "100", 1, {"relative": 0.05}), ("I do not know", "3", 0), ("3", "three", None), ("3", None, None)])  # fmt: skip
+@scorer("numeric", summary="The number that the answer gives equals the reference, within a tolerance", examples=[
+    ("The answer is 1,234.50 in 3 parts", "1234.5", 1), ("6 * 7 = 42", "42", 1), ("#### 42", "42", 1), ("−5", "-5", 1),
+    (r"so \boxed{\frac{3}{4}}", "0.75", 1), ("$2.5 million", "2500000", 1), ("45%", "0.45", 1), ("1½", "1.5", 1), ("6.02 × 10^23", "6.02e23", 1), 
+    ("10.4", "10", 0), ("10.4", "10", 1, {"tolerance": 0.5}), ("104", "100", 1, {"relative": 0.05}), ("I do not know", "3", 0), ("3", "three", None),
+    ("3", None, None)])  # fmt: skip
 def numeric(
     output: str, sample: Sample, *,
     tolerance: Annotated[float, "Largest difference that still counts as right"] = 0.0,

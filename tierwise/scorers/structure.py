@@ -61,12 +61,25 @@ def same(a: Any, b: Any, tolerance: float = 0.0) -> bool:
     if isinstance(a, bool) or isinstance(b, bool) or a is None or b is None:
         return a is b
     if isinstance(a, int | float) and isinstance(b, int | float):
-        return a == b or math.isclose(a, b, rel_tol=0 if isinstance(a, int) and isinstance(b, int) else 1e-12, abs_tol=tolerance)
+        slack = 0 if isinstance(a, int) and isinstance(b, int) else 1e-12
+        try:
+            return a == b or math.isclose(a, b, rel_tol=slack, abs_tol=tolerance)
+        except OverflowError:  # an integer that no float can hold
+            return False
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(same(v, b[k], tolerance) for k, v in a.items())
     if isinstance(a, list) and isinstance(b, list):
         return len(a) == len(b) and all(same(x, y, tolerance) for x, y in zip(a, b, strict=True))
     return type(a) is type(b) and a == b
+
+
+def depth(value: Any) -> int:
+    """Levels of nesting; 1 for a plain value."""
+    level, levels = [value], 0
+    while level:
+        levels += 1
+        level = [c for v in level if isinstance(v, dict | list) for c in (v.values() if isinstance(v, dict) else v)]
+    return levels
 
 
 def leaves(value: Any, path: tuple = ()) -> Iterator[tuple[tuple, Any]]:
@@ -79,10 +92,11 @@ def leaves(value: Any, path: tuple = ()) -> Iterator[tuple[tuple, Any]]:
         yield from leaves(child, (*path, key))
 
 
-@scorer("json", summary="The answer holds the same JSON as the reference",
-        examples=[('{"b": 2, "a": 1}', '{"a": 1, "b": 2}', 1), ('Here:\n```json\n{"a": 1}\n```\nDone.', '{"a": 1.0}', 1), ('{"a": 1}', '{"a": 2}', 0), ("[1, 2]", "[2, 1]", 0),
-                  ('{"a": true}', '{"a": 1}', 0), ('{"a": 1.04}', '{"a": 1}', 1, {"tolerance": 0.05}), ('{"a": 1, "b": 3}', '{"a": 1, "b": 2}', 0.5, {"mode": "fields"}),
-                  ("not JSON", '{"a": 1}', 0), ('{"a": 1}', "not JSON", None), ("{}", None, None)])  # fmt: skip
+@scorer("json", summary="The answer holds the same JSON as the reference", examples=[
+    ('{"b": 2, "a": 1}', '{"a": 1, "b": 2}', 1), ('Here:\n```json\n{"a": 1}\n```\nDone.', '{"a": 1.0}', 1), ('{"a": 1}', '{"a": 2}', 0),
+    ("[1, 2]", "[2, 1]", 0), ('{"a": true}', '{"a": 1}', 0), ('{"a": 1.04}', '{"a": 1}', 1, {"tolerance": 0.05}),
+    ('{"a": 1, "b": 3}', '{"a": 1, "b": 2}', 0.5, {"mode": "fields"}),
+    ("not JSON", '{"a": 1}', 0), ('{"a": 1}', "not JSON", None), ("{}", None, None)])  # fmt: skip
 def json(
     output: str, sample: Sample, *,
     mode: Annotated[Literal["equal", "fields"], "equal: all or nothing. fields: the share of fields that are right"] = "equal",
@@ -105,7 +119,7 @@ def json(
     if mode == "equal" and same(got, wanted, tolerance):
         return Score(1.0)
     expected, given = dict(leaves(wanted)), dict(leaves(got))
-    right = [p for p in expected if p in given and same(given[p], expected[p], tolerance)]
+    right = {p for p in expected if p in given and same(given[p], expected[p], tolerance)}
     wrong = [_name(p) for p in expected if p not in right] + [f"{_name(p)} not asked for" for p in given if p not in expected]
     told = "differs in " + ", ".join(wrong[:5]) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else "") if wrong else ""
     return Score(len(right) / len(expected | given) if mode == "fields" else 0.0, told)
@@ -128,10 +142,6 @@ _DECODER = jsonlib.JSONDecoder(parse_constant=_refuse)
 
 
 def _shallow(value: Any) -> Any:
-    level, depth = [value], 0
-    while level:
-        depth += 1
-        if depth > MAX_DEPTH:
-            raise NotJson(f"nested more than {MAX_DEPTH} levels deep")
-        level = [c for v in level if isinstance(v, dict | list) for c in (v.values() if isinstance(v, dict) else v)]
+    if depth(value) > MAX_DEPTH:
+        raise NotJson(f"nested more than {MAX_DEPTH} levels deep")
     return value

@@ -57,25 +57,25 @@ def tokens(text: str) -> list[str]:
     return IDEOGRAPHS.sub(r" \1 ", normalise(text)).split()
 
 
-@scorer("exact", summary="The answer is the reference, character for character",
-        examples=[("yes", "yes", 1), (" yes\n", "yes", 1), ("Yes", "yes", 0), ("Yes\n", "Yes", 1), (" yes", "yes", 0, {"strip": False}), ("x", None, None)])  # fmt: skip
+@scorer("exact", summary="The answer is the reference, character for character", examples=[
+    ("yes", "yes", 1), (" yes\n", "yes", 1), ("Yes", "yes", 0), (" yes", "yes", 0, {"strip": False}), ("x", None, None)])  # fmt: skip
 def exact(output: str, sample: Sample, *, strip: Annotated[bool, "Ignore space before and after"] = True) -> Score:
     """1 when equal. Surrounding space does not count unless `strip` is off."""
     same = output.strip() == sample.reference.strip() if strip else output == sample.reference
     return Score(1.0) if same else Score(0.0)
 
 
-@scorer("normalized_exact", summary="The same words; case, punctuation, articles and spacing do not count",
-        examples=[("The Galway.", "galway", 1), ("ＹＥＳ!", "yes", 1), ("3.5", "35", 0), ("−5", "-5", 1), ("5", "-5", 0), ("no", "yes", 0),
-                  ("???", "?", 0), ("x > 5", "x < 5", 0), ("x", None, None)])  # fmt: skip
+@scorer("normalized_exact", summary="The same words; case, punctuation, articles and spacing do not count", examples=[
+    ("The Galway.", "galway", 1), ("ＹＥＳ!", "yes", 1), ("3.5", "35", 0), ("−5", "-5", 1), ("5", "-5", 0), ("no", "yes", 0),
+    ("???", "?", 0), ("x > 5", "x < 5", 0), ("x", None, None)])  # fmt: skip
 def normalized_exact(output: str, sample: Sample) -> Score:
     """1 when equal after `normalise`."""
     return Score(1.0) if normalise(output[:MAX_TEXT]) == _normalised_reference(sample.reference) else Score(0.0)
 
 
-@scorer("includes", summary="The answer contains the reference",
-        examples=[("The capital is Paris.", "paris", 1), ("a party", "art", 1), ("a party", "art", 0, {"whole_words": True}), ("PARIS", "Paris", 0, {"ignore_case": False}),
-                  ("It is C++.", "c++", 1, {"whole_words": True}), ("London", "Paris", 0), ("x", None, None)])  # fmt: skip
+@scorer("includes", summary="The answer contains the reference", examples=[
+    ("The capital is Paris.", "paris", 1), ("PARIS", "Paris", 0, {"ignore_case": False}), ("London", "Paris", 0), ("a party", "art", 1),
+    ("a party", "art", 0, {"whole_words": True}), ("It is C++.", "c++", 1, {"whole_words": True}), ("x", None, None)])  # fmt: skip
 def includes(
     output: str, sample: Sample, *,
     ignore_case: Annotated[bool, "Capital and small letters are the same"] = True,
@@ -90,8 +90,8 @@ def includes(
     return Score(float(wanted in text))
 
 
-@scorer("token_f1", summary="Share of words in common with the reference (F1, as in SQuAD)",
-        examples=[("the red fox", "red fox", 1), ("red fox", "red dog", 0.5), ("cat", "dog", 0), ("東京都", "東京", 0.8), ("x", None, None)])  # fmt: skip
+@scorer("token_f1", summary="Share of words in common with the reference (F1, as in SQuAD)", examples=[
+    ("the red fox", "red fox", 1), ("red fox", "red dog", 0.5), ("cat", "dog", 0), ("東京都", "東京", 0.8), ("x", None, None)])  # fmt: skip
 def token_f1(output: str, sample: Sample) -> Score:
     """Harmonic mean of precision and recall over the bag of words (Rajpurkar et al. 2016)."""
     got, wanted = Counter(tokens(output[:MAX_TEXT])), Counter(tokens(sample.reference))
@@ -114,8 +114,9 @@ def _rouge():
     return RougeScorer(["rougeL"], tokenizer=Words())
 
 
-@scorer("rouge_l", summary="Longest run of words in common order with the reference (ROUGE-L)",
-        examples=[("the cat sat", "the cat sat", 1), ("the cat", "the cat sat", 0.8), ("dog", "the cat sat", 0), ("привет мир", "привет мир", 1), ("x", None, None)])  # fmt: skip
+@scorer("rouge_l", summary="Longest run of words in common order with the reference (ROUGE-L)", examples=[
+    ("the cat sat", "the cat sat", 1), ("the cat", "the cat sat", 0.8), ("dog", "the cat sat", 0), ("привет мир", "привет мир", 1),
+    ("x", None, None)])  # fmt: skip
 def rouge_l(output: str, sample: Sample) -> Score:
     """ROUGE-L F-measure by the rouge-score library, without stemming."""
     cut = output[:MAX_TEXT]
@@ -125,8 +126,8 @@ def rouge_l(output: str, sample: Sample) -> Score:
     return Score(_clip(_rouge().score(sample.reference, cut)["rougeL"].fmeasure))
 
 
-@scorer("bleu", summary="Word sequences in common with the reference (BLEU)",
-        examples=[("the cat sat on the mat", "the cat sat on the mat", 1), ("dog", "the cat sat", 0), ("x", None, None)])  # fmt: skip
+@scorer("bleu", summary="Word sequences in common with the reference (BLEU)", examples=[
+    ("the cat sat on the mat", "the cat sat on the mat", 1), ("dog", "the cat sat", 0), ("x", None, None)])  # fmt: skip
 def bleu(output: str, sample: Sample) -> Score:
     """Sentence BLEU by sacrebleu, n-grams up to the length of the text (effective order), on a scale of 0 to 1."""
     from sacrebleu import sentence_bleu
@@ -134,8 +135,8 @@ def bleu(output: str, sample: Sample) -> Score:
     return Score(_clip(sentence_bleu(output[:MAX_TEXT], [sample.reference], use_effective_order=True).score / 100))
 
 
-@scorer("chrf", summary="Character sequences in common with the reference (chrF)",
-        examples=[("the cat sat", "the cat sat", 1), ("zzzz", "the cat", 0), ("x", None, None)])  # fmt: skip
+@scorer("chrf", summary="Character sequences in common with the reference (chrF)", examples=[
+    ("the cat sat", "the cat sat", 1), ("zzzz", "the cat", 0), ("x", None, None)])  # fmt: skip
 def chrf(output: str, sample: Sample) -> Score:
     """chrF2 by sacrebleu, on a scale of 0 to 1."""
     from sacrebleu import sentence_chrf
@@ -153,9 +154,10 @@ def _compiled(pattern: str, ignore_case: bool):
     return re2.compile(pattern, settings)
 
 
-@scorer("regex", summary="The answer matches a pattern", needs_reference=False,
-        examples=[("Order 4417.", r"\d{4}", 1), ("no digits", r"\d+", 0), ("abc", r"^abc$", 1), ("ABC", "abc", 1, {"ignore_case": True}), ("xabc", "abc", 0, {"whole": True}),
-                  ("id 7", None, 1, {"pattern": r"id \d"}), ("x", r"(?=x)x", None), ("x", "(", None), ("x", "y" * 501, None), ("x", None, None)])  # fmt: skip
+@scorer("regex", summary="The answer matches a pattern", needs_reference=False, examples=[
+    ("Order 4417.", r"\d{4}", 1), ("no digits", r"\d+", 0), ("abc", r"^abc$", 1), ("ABC", "abc", 1, {"ignore_case": True}),
+    ("xabc", "abc", 0, {"whole": True}), ("id 7", None, 1, {"pattern": r"id \d"}), ("x", r"(?=x)x", None), ("x", "(", None),
+    ("x", "y" * 501, None), ("x", None, None)])  # fmt: skip
 def regex(
     output: str, sample: Sample, *,
     pattern: Annotated[str | None, "The pattern for all prompts; without it each prompt's reference is its pattern"] = None,
