@@ -177,7 +177,7 @@ def checked(thresholds: Sequence[float], tiers: int) -> np.ndarray:
     given = np.atleast_1d(np.asarray(thresholds, float))
     if given.shape != (tiers - 1,) or np.isnan(given).any():
         raise BadInput(f"{tiers} tiers need {tiers - 1} thresholds, one a boundary between them.")
-    if (np.diff(given) < 0).any():
+    if (given[1:] < given[:-1]).any():
         raise BadInput(f"Thresholds must not fall from one boundary to the next: {', '.join(f'{t:g}' for t in given)}.")
     return given
 

@@ -115,7 +115,7 @@ def references(matrix: OutcomeMatrix) -> dict[str, Reference | RandomMix]:
     def reference(name: str, values: np.ndarray, dollars: float) -> Reference:
         mean = float(w @ values)
         ci = mean_interval(values, m.weights, m.clusters)
-        return Reference(name, mean, dollars, float(quality[-1]) - mean, 1 - dollars / cost[-1] if cost[-1] > 0 else 0.0, ci)
+        return Reference(name, mean, dollars, float(w @ (m.quality[:, -1] - values)), 1 - dollars / cost[-1] if cost[-1] > 0 else 0.0, ci)
 
     k = m.quality.shape[1]
     names = ["always_cheapest", *(f"always_{tier}" for tier in m.tiers[1:-1]), "always_frontier"]

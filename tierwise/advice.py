@@ -1,0 +1,110 @@
+"""What a user should know before trusting a tuning, in plain words."""
+
+from collections import Counter
+
+import numpy as np
+
+from tierwise.aims import Aim
+from tierwise.heldout import HeldOut
+from tierwise.intervals import clustered
+from tierwise.references import RandomMix
+from tierwise.types import OutcomeMatrix
+
+FEW = 30
+SMALL = 200
+CUT_OFF = 0.01
+
+
+def data_warnings(whole: OutcomeMatrix, used: OutcomeMatrix) -> list[str]:
+    """About the prompts and tiers: `whole` is what was given, `used` its complete rows."""
+    found = []
+    if whole.run.simulated:
+        found.append("The models are simulated: the figures show how Tierwise works, not what real models do.")
+    if dropped := len(whole) - len(used):
+        ungraded = int((~np.isfinite(whole.quality)).any(1).sum())
+        why = f"{ungraded:,} without a grade on some tier" if ungraded else "without a price on some tier"
+        found.append(f"{dropped:,} of {len(whole):,} prompts are left out: {why}.")
+    units = len(np.unique(used.clusters))
+    if units < SMALL:
+        what = "prompts" if units == len(used) else f"groups of prompts ({len(used):,} prompts)"
+        found.append(f"Only {units:,} graded {what}: the intervals are wide, and small differences cannot be told from chance.")
+    found += _tiers(used)
+    if all(s.request_type is None for s in used.samples):
+        found.append("No prompt has a request type. Types are the strongest simple signal; add a request_type column if you know them.")
+    if repeated := _repeated(used):
+        found.append(f"{repeated:,} prompts repeat the text of another outside its cluster: they count as evidence twice.")
+    return found
+
+
+def _tiers(m: OutcomeMatrix) -> list[str]:
+    found = []
+    w = m.weights / m.weights.sum()
+    quality, cost = w @ m.quality, w @ m.cost
+    last = len(cost) - 1
+    for k, name in enumerate(m.tiers):
+        better = [j for j in range(len(cost)) if j != k and quality[j] >= quality[k] and cost[j] <= cost[k] and (quality[j], -cost[j]) != (quality[k], -cost[k])]
+        if better:
+            j = max(better, key=lambda i: (quality[i], -cost[i]))
+            who = "the last tier, against which loss is counted, is" if k == last else "is"
+            found.append(
+                f"{name}: {who} beaten by {m.tiers[j]}, which is no dearer and no worse here "
+                f"({quality[j]:.1%} for ${cost[j] * 1000:.3g} per 1,000 against {quality[k]:.1%} for ${cost[k] * 1000:.3g})."
+            )
+    if (np.diff(cost) < 0).any():
+        found.append(f"The tiers are not in order of cost: {', '.join(f'{n} ${c * 1000:.3g}' for n, c in zip(m.tiers, cost, strict=True))} per 1,000.")
+    for k, name in enumerate(m.tiers):
+        cut, failed = float(w @ m.truncated[:, k]), float(w @ m.failed[:, k])
+        if cut > CUT_OFF:
+            found.append(f"{cut:.0%} of the answers of {name} were cut off at the token limit; its quality may be understated. Raise the limit and run it again.")
+        if failed > CUT_OFF:
+            found.append(f"{failed:.0%} of the calls to {name} failed and count by their grade.")
+    return found
+
+
+def _repeated(m: OutcomeMatrix) -> int:
+    seen: Counter[tuple] = Counter()
+    clusters: dict[tuple, set[int]] = {}
+    for sample, cluster in zip(m.samples, m.clusters.tolist(), strict=True):
+        key = (sample.system, sample.context, sample.input, tuple(tuple(sorted(x.items())) for x in sample.messages))
+        seen[key] += 1
+        clusters.setdefault(key, set()).add(cluster)
+    return sum(n - 1 for key, n in seen.items() if n > 1 and len(clusters[key]) > 1)
+
+
+def result_warnings(m: OutcomeMatrix, held: HeldOut, aim: Aim, mix: RandomMix) -> list[str]:
+    """About what the held-out figures say of the aim, and about doing without a router."""
+    found = []
+    w = m.weights / m.weights.sum()
+    quality, cost = w @ m.quality, 1000 * (w @ m.cost)
+    if aim.max_loss is not None and held.loss > aim.max_loss + 1e-9:
+        found.append(
+            f"On held-out prompts the loss was {held.loss * 100:.1f} points where {aim.max_loss * 100:g} was aimed at. "
+            "Thresholds chosen on what is seen are a little too bold; aim lower, or use the certified thresholds."
+        )
+    least = aim.least_quality(float(quality[-1]))
+    for k in range(len(m.tiers) - 1):
+        if quality[k] >= max(least, held.quality - 1e-9) and cost[k] <= held.cost_per_1k_usd * 1.02:
+            found.append(
+                f"{m.tiers[k]} alone does as well: {quality[k]:.1%} for ${cost[k]:.3g} per 1,000 "
+                f"(the policy: {held.quality:.1%} for ${held.cost_per_1k_usd:.3g}). Just use it."
+            )
+            break
+    return found
+
+
+def beats_coin_flip(m: OutcomeMatrix, choice: np.ndarray, mix: RandomMix) -> bool:
+    """Whether the choices are better than a random mix of tiers of the same cost, by more than one standard error.
+
+    The difference is taken prompt by prompt, with the difference in cost priced at the slope of the mix.
+    """
+    rows = np.arange(len(m))
+    w = m.weights / m.weights.sum()
+    cost = m.cost[rows, choice] * 1000
+    spent = float(w @ cost)
+    share = mix.weights_at(spent, len(m.tiers))
+    inside = np.interp(spent, mix.cost_per_1k, mix.cost_per_1k)
+    step = max(float(np.ptp(mix.cost_per_1k)) * 1e-4, 1e-300)
+    slope = (mix.at_cost(inside + step).quality - mix.at_cost(inside - step).quality) / (2 * step)
+    gain = m.quality[rows, choice] - m.quality @ share - slope * (cost - 1000 * (m.cost @ share))
+    mean, error, _ = clustered(gain, m.weights, m.clusters)
+    return mean > error + 1e-12

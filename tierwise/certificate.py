@@ -1,0 +1,107 @@
+"""The certificate of a tuning: how far along a fixed path of policies the promise holds, or how many prompts it would take."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from tierwise.certify import Evidence, floor, prompts_needed
+from tierwise.heldout import Folded
+
+DEFAULT_EPSILON = 0.02
+WORTH_HAVING = 0.05
+"""A saving below this is not worth a certificate, nor a router."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """P(true loss > epsilon) <= delta for the policy of `thresholds`; status `none` promises nothing.
+
+    The test of a router that is fixed is finite-sample valid for pass/fail grades; cross-fitting makes the whole hold at about its nominal level.
+    """
+
+    status: str
+    """`certified` or `none`."""
+    epsilon: float
+    delta: float
+    saving: float | None
+    """Held-out, of the certified policy."""
+    prompts_needed: int | None
+    """In all, for a policy worth having; None when certified, or when no number would do."""
+    method: str
+    units: int
+    """Independent units of evidence: clusters of prompts."""
+    thresholds: tuple[float, ...] | None = None
+    """Of the certified policy, which is not the recommended one: that one is chosen by what was observed."""
+    loss: float | None = None
+    """Held-out, of the certified policy."""
+
+    def covers(self, thresholds: tuple[float, ...]) -> bool:
+        """Whether the promise was made for these thresholds."""
+        return self.status == "certified" and self.thresholds is not None and tuple(thresholds) == self.thresholds
+
+    def to_json(self) -> dict[str, object]:
+        return {k: getattr(self, k) for k in ("status", "epsilon", "delta", "saving", "prompts_needed")}
+
+
+@dataclass(frozen=True)
+class Path:
+    """Policies from always-frontier to always-cheapest, each read off folds that did not choose it."""
+
+    evidence: Evidence = field(repr=False)
+    cost_per_1k: np.ndarray
+    saving: np.ndarray
+    loss: np.ndarray
+    discordance: np.ndarray
+    """Mean square of the loss: for pass/fail grades the share of prompts on which policy and frontier differ."""
+    thresholds: np.ndarray
+    """(P, K - 1) of the same knobs on all prompts."""
+
+    @classmethod
+    def of(cls, folded: Folded, routers: Mapping[int, str], final: str) -> "Path":
+        """`routers` choose for each fold; `final` is the one that goes into the policy."""
+        lost, cost = folded.losses(routers)
+        m = folded.matrix
+        evidence = Evidence.of(lost, m.weights, m.clusters, [s.id for s in m.samples])
+        saving = 1 - cost / folded.cost[-1] if folded.cost[-1] > 0 else np.zeros(len(cost))
+        return cls(evidence, cost * 1000, saving, folded.w @ lost, folded.w @ lost**2, folded.path(final))
+
+    def certificate(self, epsilon: float, delta: float, aimed_saving: float) -> Certificate:
+        """Walk from always-frontier towards cheaper policies, each tested at delta, and stop at the first that fails."""
+        units = len(self.evidence.d)
+        least = floor(epsilon, delta)
+        method = f"{self.evidence.method}, fixed sequence of {len(self.saving) - 1} policies, cross-fitted"
+        last = self.evidence.walk(epsilon, delta) if epsilon > 0 and units >= least else 0
+        # a knob may save less than an earlier one on held-out prompts; all up to the last are certified, so the best is taken
+        best = int(np.argmax(self.saving[: last + 1]))
+        if best and self.saving[best] > 0:
+            at = tuple(float(t) for t in self.thresholds[best])
+            return Certificate("certified", epsilon, delta, float(self.saving[best]), None, method, units, at, float(self.loss[best]))
+        return Certificate("none", epsilon, delta, None, self.needed(epsilon, delta, aimed_saving), method, units)
+
+    def needed(self, epsilon: float, delta: float, aimed_saving: float) -> int | None:
+        """Prompts for the first policy that saves half of what is aimed at: every policy before it must pass as well."""
+        if epsilon <= 0:
+            return None
+        size = len(self.evidence.d)
+        plans = [prompts_needed(float(d), epsilon, delta, true_loss=max(float(x), 0.0)) for d, x in zip(self.discordance, self.loss, strict=True)]
+        wanted = max(WORTH_HAVING, aimed_saving / 2)
+        most = 0
+        for j in range(1, len(plans)):
+            if plans[j] is None:
+                break
+            most = max(most, plans[j])
+            if self.saving[j] >= wanted:
+                return max(most, floor(epsilon, delta))
+        # the losses seen do not allow it; if they are chance, this many would show it
+        reach = next((j for j in range(1, len(plans)) if self.saving[j] >= wanted), None)
+        hopeful = prompts_needed(float(self.discordance[reach]), epsilon, delta) if reach else None
+        return hopeful if hopeful and hopeful > size else None
+
+    def band(self, delta: float) -> pd.DataFrame:
+        """cost (per 1,000), quality, low, high, loss, loss_upper: limits that hold for all policies of the path at once."""
+        from tierwise.band import band
+
+        low, high = band(self.evidence, delta)
+        return pd.DataFrame({"cost": self.cost_per_1k, "loss": self.loss, "loss_lower": low, "loss_upper": high})
