@@ -8,6 +8,7 @@ import pandas as pd
 
 from tierwise.certify import Evidence, floor, prompts_needed
 from tierwise.heldout import Folded
+from tierwise.references import beats_coin_flip
 
 DEFAULT_EPSILON = 0.02
 WORTH_HAVING = 0.05
@@ -18,7 +19,7 @@ WORTH_HAVING = 0.05
 class Certificate:
     """P(true loss > epsilon) <= delta for the policy of `thresholds`; status `none` promises nothing.
 
-    The test of a router that is fixed is finite-sample valid for pass/fail grades; cross-fitting makes the whole hold at about its nominal level.
+    For a fixed router the test of pass/fail grades is finite-sample valid; cross-fitting makes the whole hold at about its nominal level.
     """
 
     status: str
@@ -57,15 +58,19 @@ class Path:
     """Mean square of the loss: for pass/fail grades the share of prompts on which policy and frontier differ."""
     thresholds: np.ndarray
     """(P, K - 1) of the same knobs on all prompts."""
+    beats_coin_flip: bool
+    """Better along the path than random mixes of the same cost, by more than chance."""
 
     @classmethod
     def of(cls, folded: Folded, routers: Mapping[int, str], final: str) -> "Path":
         """`routers` choose for each fold; `final` is the one that goes into the policy."""
-        lost, cost = folded.losses(routers)
         m = folded.matrix
+        quality, paid = folded.along(routers)
+        lost, cost = m.quality[:, -1:] - quality, folded.w @ paid
         evidence = Evidence.of(lost, m.weights, m.clusters, [s.id for s in m.samples])
         saving = 1 - cost / folded.cost[-1] if folded.cost[-1] > 0 else np.zeros(len(cost))
-        return cls(evidence, cost * 1000, saving, folded.w @ lost, folded.w @ lost**2, folded.path(final))
+        learned = beats_coin_flip(m, quality[:, 1:-1], paid[:, 1:-1])
+        return cls(evidence, cost * 1000, saving, folded.w @ lost, folded.w @ lost**2, folded.path(final), learned)
 
     def certificate(self, epsilon: float, delta: float, aimed_saving: float) -> Certificate:
         """Walk from always-frontier towards cheaper policies, each tested at delta, and stop at the first that fails."""
@@ -85,7 +90,9 @@ class Path:
         if epsilon <= 0:
             return None
         size = len(self.evidence.d)
-        plans = [prompts_needed(float(d), epsilon, delta, true_loss=max(float(x), 0.0)) for d, x in zip(self.discordance, self.loss, strict=True)]
+        plans = [
+            prompts_needed(float(d), epsilon, delta, true_loss=max(float(x), 0.0)) for d, x in zip(self.discordance, self.loss, strict=True)
+        ]
         wanted = max(WORTH_HAVING, aimed_saving / 2)
         most = 0
         for j in range(1, len(plans)):

@@ -67,10 +67,10 @@ def _most_harms(wins: np.ndarray, n: int, epsilon: float, z: float) -> np.ndarra
 
 
 def star_rejects(d: np.ndarray, epsilon: float, delta: float, weights: np.ndarray | None = None) -> np.ndarray:
-    """Whether STaR betting rejects E[w D] >= epsilon E[w], finite-sample, for values in [-1, 1] (Voracek and Orabona, 2025).
+    """Whether STaR betting rejects E[w D] >= epsilon E[w], finite-sample, D in [-1, 1] (Voracek and Orabona, 2025).
 
-    A bettor starts with 1 and stakes on each unit in turn that D is below epsilon; under the null hypothesis its wealth reaches 1 / delta with
-    probability at most delta. Stakes are set to reach that wealth by the last unit.
+    A bettor starts with 1 and stakes on each unit in turn that D is below epsilon; under the null hypothesis its wealth reaches
+    1 / delta with probability at most delta. Stakes are set to reach that wealth by the last unit.
 
     Args:
         d: (n,) or (n, P), in an order that does not depend on the outcomes.

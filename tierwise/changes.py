@@ -28,15 +28,14 @@ def by_request_type(source: Any, choice: np.ndarray) -> pd.DataFrame:
         lost = m.quality[here, -1] - quality
         low, high = mean_interval(lost, m.weights[here], m.clusters[here], low=-1.0)
         shares = {f"share_{name}": float(w[tier == k].sum()) for k, name in enumerate(m.tiers)}
-        rows.append(
-            {"request_type": kind, "n": len(here), "quality": float(w @ quality), "loss": float(w @ lost), "loss_low": low, "loss_high": high,
-             "cost_per_1k": cost * 1000, "saving": 1 - cost / full if full > 0 else 0.0} | shares
-        )  # fmt: skip
+        figures = {"quality": float(w @ quality), "loss": float(w @ lost), "loss_low": low, "loss_high": high}
+        money = {"cost_per_1k": cost * 1000, "saving": 1 - cost / full if full > 0 else 0.0}
+        rows.append({"request_type": kind, "n": len(here), **figures, **money, **shares})
     return pd.DataFrame(rows)
 
 
 def flips(source: Any, before: np.ndarray, after: np.ndarray) -> pd.DataFrame:
-    """The prompts whose tier differs between two choices, worst change of quality first; equal changes, dearest gain last.
+    """The prompts whose tier differs between two choices, worst change of quality first, and of equal changes the dearest.
 
     Columns: sample_id, request_type, from_tier, to_tier, quality_from, quality_to, cost_from, cost_to, prompt (its start).
     """

@@ -105,14 +105,19 @@ class Prefix:
         return np.searchsorted(self.values, thresholds, "left")
 
 
+ROUNDING = 1e-12
+"""Sums of the same grades or costs in another order differ by less than this share of them."""
+
+
 def pareto(cost: np.ndarray, quality: np.ndarray) -> np.ndarray:
-    """Indices of the points that no other point beats, cost and quality both strictly rising."""
+    """Indices of the points that no other point beats, cost and quality both rising by more than rounding."""
     order = np.argsort(cost)
     q = quality[order]
     best = np.maximum.accumulate(q)
-    order = order[np.append(True, q[1:] > best[:-1])]
+    order = order[np.append(True, q[1:] > best[:-1] + ROUNDING)]
     # of several at one cost only the last, which is the best, stays
-    return order[np.append(cost[order][1:] > cost[order][:-1], True)]
+    c = cost[order]
+    return order[np.append(np.diff(c) > ROUNDING * np.abs(c[1:]), True)]
 
 
 def candidates(prefix: Prefix, resolution: int) -> np.ndarray:

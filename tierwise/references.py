@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tierwise.aims import Aim
-from tierwise.intervals import mean_interval
+from tierwise.intervals import clustered, mean_interval
 from tierwise.types import OutcomeMatrix
 
 
@@ -67,6 +67,13 @@ class RandomMix:
         out[self.tier[at - 1]], out[self.tier[at]] = 1 - up, up
         return out
 
+    def slope_at(self, cost_per_1k: float) -> float:
+        """Quality for one dollar more per 1,000; 0 outside the hull."""
+        at = int(np.searchsorted(self.cost_per_1k, cost_per_1k))
+        if not 0 < at < len(self.tier):
+            return 0.0
+        return float((self.quality[at] - self.quality[at - 1]) / (self.cost_per_1k[at] - self.cost_per_1k[at - 1]))
+
     def curve(self, points: int = 60) -> pd.DataFrame:
         """cost_per_1k and quality, evenly spaced in log cost, vertices included: straight in dollars is curved on a log axis."""
         low, high = self.cost_per_1k[0], self.cost_per_1k[-1]
@@ -124,3 +131,23 @@ def references(matrix: OutcomeMatrix) -> dict[str, Reference | RandomMix]:
     found["oracle"] = reference("oracle", m.quality[rows, best], float(1000 * (w @ m.cost[rows, best])))
     found["random_mix"] = random_mix(quality, cost)
     return found
+
+
+def beats_coin_flip(m: OutcomeMatrix, quality: np.ndarray, cost: np.ndarray, z: float = 1.2816) -> bool:
+    """Whether policies are better than random mixes of tiers of the same cost, on average over the policies.
+
+    Prompt by prompt: the policy's quality, less that of the mix, less the difference in cost priced at the slope of the mix. The
+    mean must exceed `z` cluster-robust standard errors (1.28: a router that knows nothing passes in one run of ten).
+
+    Args:
+        quality: (n, P) of what each policy chose; cost: (n, P) dollars a request.
+    """
+    w = m.weights / m.weights.sum()
+    mix = random_mix(w @ m.quality, 1000 * (w @ m.cost))
+    gain = np.zeros(len(m))
+    for q, c in zip(quality.T, cost.T, strict=True):
+        spent = float(w @ c) * 1000
+        share, slope = mix.weights_at(spent, len(m.tiers)), mix.slope_at(spent) * 1000
+        gain += (q - m.quality @ share - slope * (c - m.cost @ share)) / quality.shape[1]
+    mean, error, _ = clustered(gain, m.weights, m.clusters)
+    return mean > z * error + 1e-12

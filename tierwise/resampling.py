@@ -18,7 +18,7 @@ def bootstrap(
 ) -> np.ndarray:
     """(S, draws) values of statistics of weighted means, over clusters drawn with replacement.
 
-    Beyond 5,000 clusters they are first put together at random into 5,000 groups of equal size, which leaves the variance of a mean as it is.
+    More than 5,000 clusters are first put together at random into 5,000 groups, which leaves the variance of a mean as it is.
 
     Args:
         columns: (C, n) values by prompt.

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tierwise.advice import FEW, beats_coin_flip, data_warnings, result_warnings
+from tierwise.advice import FEW, data_warnings, result_warnings
 from tierwise.aims import Aim
 from tierwise.certificate import DEFAULT_EPSILON, WORTH_HAVING, Certificate, Path
 from tierwise.certify import floor
@@ -24,7 +24,8 @@ from tierwise.frontier import Frontier, assign, checked, sweep
 from tierwise.heldout import Candidate, Folded, HeldOut
 from tierwise.metrics import metrics
 from tierwise.references import RandomMix, Reference, references
-from tierwise.routers import DEFAULT_CANDIDATES, ROUTERS, CrossFitted, Fitted, cross_fitted_scores, deployed
+from tierwise.routers import DEFAULT_CANDIDATES, ROUTERS, cross_fitted_scores
+from tierwise.transfer import Scored
 from tierwise.types import OperatingPoint, OutcomeMatrix, Run
 
 __all__ = ["Monthly", "Tuning", "by_request_type", "flips", "monthly", "tune"]
@@ -65,7 +66,7 @@ class Tuning:
     seed: int
     folds: int
     scores: np.ndarray = field(repr=False)
-    """(n,) cross-fitted rank within the fold, in [0, 1]; thresholds are in its units."""
+    """(n,) cross-fitted, in the units of the deployed router's score; thresholds are in them too."""
     frontier: Frontier = field(repr=False)
     chosen: OperatingPoint
     """The recommended point, as observed on these prompts; `heldout` is what to expect of it."""
@@ -79,9 +80,8 @@ class Tuning:
     verdict: str
     """`routable`, `not routable` or `too few prompts`."""
     warnings: tuple[str, ...]
-    crossed: CrossFitted = field(repr=False)
+    scored: Scored = field(repr=False)
     path: Path = field(repr=False)
-    options: Mapping[str, Any] | None = None
 
     def point(self, thresholds: Sequence[float]) -> OperatingPoint:
         """What thresholds cost and keep on these prompts.
@@ -108,19 +108,14 @@ class Tuning:
         ci = self.heldout.saving_ci95 if point.thresholds == self.chosen.thresholds else None
         return monthly(point, self.frontier.cost_per_1k_usd, requests, ci)
 
-    @cached_property
-    def fitted(self) -> Fitted:
-        """The router fitted again on all prompts, its scores turned into the ranks that thresholds are in."""
-        return deployed(self.crossed, self.matrix, self.seed, self.options)
-
     @property
     def router_spec(self) -> Mapping[str, Any] | None:
-        """For `evaluator.score`; None for the perfect router, which cannot be exported."""
-        return self.fitted.spec
+        """For `evaluator.score`: the router fitted again on all prompts. None for the perfect router, which cannot be exported."""
+        return self.scored.deployed.spec
 
     def explain(self) -> list[str]:
         """What the router has learned, in sentences."""
-        return self.fitted.explain()
+        return self.scored.deployed.explain()
 
     @cached_property
     def band(self) -> pd.DataFrame:
@@ -187,14 +182,15 @@ def tune(
     say("Reading the graded prompts", 0.0)
     used = _used(matrix, tuple(tiers) if tiers else None)
     folds = max(2, min(folds, len(np.unique(used.clusters))))
-    crossed = {}
+    scored: dict[str, Scored] = {}
     for i, name in enumerate(names):
         say(f"Scoring held-out prompts with router {name}", 0.05 + 0.65 * i / len(names))
-        crossed[name] = _crossed(used, name, folds, seed, options)
+        scored[name] = _scored(used, name, folds, seed, options)
     say("Choosing thresholds", 0.7)
-    folded = Folded(used, {name: c.scores for name, c in crossed.items()}, crossed[names[0]].fold, aim)
+    folded = Folded(used, {name: s.scores for name, s in scored.items()}, scored[names[0]].crossed.fold, aim)
     best = folded.best(names)
-    frontier = sweep(crossed[best].scores, used.quality, used.cost, used.weights, used.tiers)
+    scores = scored[best].scores
+    frontier = sweep(scores, used.quality, used.cost, used.weights, used.tiers)
     chosen = frontier.choose(aim)
     say("Reading off held-out folds", 0.8)
     routers = folded.nested(names)
@@ -212,26 +208,28 @@ def tune(
         "coin_flip": mix.at_cost(held.cost_per_1k_usd),
         "oracle": known["oracle"],
     }
-    warnings = data_warnings(_columns(matrix, tuple(tiers) if tiers else None), used) + result_warnings(used, held, aim, mix)
+    verdict = _verdict(held, path, baselines["coin_flip"], certificate)
+    warnings = data_warnings(_columns(matrix, tuple(tiers) if tiers else None), used) + result_warnings(used, held, aim)
     say("Done", 1.0)
     return Tuning(
         run=used.run, matrix=used, router=best, tiers=used.tiers, n=len(used), aim=aim, delta=delta, seed=seed, folds=folds,
-        scores=crossed[best].scores, frontier=frontier, chosen=chosen, heldout=held, certificate=certificate,
-        metrics=metrics(crossed[best].scores, used.quality, used.cost, used.weights), baselines=baselines, references=known,
-        candidates=tuple(folded.ranking(names)), verdict=_verdict(used, held, mix, certificate), warnings=tuple(warnings),
-        crossed=crossed[best], path=path, options=options,
+        scores=scores, frontier=frontier, chosen=chosen, heldout=held, certificate=certificate,
+        metrics=metrics(scores, used.quality, used.cost, used.weights), baselines=baselines, references=known,
+        candidates=tuple(folded.ranking(names)), verdict=verdict, warnings=tuple(warnings), scored=scored[best], path=path,
     )  # fmt: skip
 
 
-def _verdict(m: OutcomeMatrix, held: HeldOut, mix: RandomMix, certificate: Certificate) -> str:
+def _verdict(held: HeldOut, path: Path, coin_flip: Reference, certificate: Certificate) -> str:
     if certificate.units < max(FEW, floor(certificate.epsilon, certificate.delta)):
         return "too few prompts"
-    return "routable" if held.saving >= WORTH_HAVING and beats_coin_flip(m, held.choice, mix) else "not routable"
+    pays = held.saving >= WORTH_HAVING and held.quality > coin_flip.quality + 1e-9
+    return "routable" if pays and path.beats_coin_flip else "not routable"
 
 
 _USED: list[tuple[weakref.ref, tuple[str, ...] | None, OutcomeMatrix]] = []
-_CROSSED: list[tuple[weakref.ref, tuple, CrossFitted]] = []
-KEEP = 12
+_SCORED: list[tuple[weakref.ref, tuple, Scored]] = []
+KEEP = 6
+"""Tunings of which the scores are kept."""
 
 
 def _used(matrix: OutcomeMatrix, tiers: tuple[str, ...] | None) -> OutcomeMatrix:
@@ -244,20 +242,20 @@ def _used(matrix: OutcomeMatrix, tiers: tuple[str, ...] | None) -> OutcomeMatrix
         raise NotReady(_incomplete(part))
     used = part if part.complete.all() else part.take(part.complete)
     _USED.append((weakref.ref(matrix), tiers, used))
-    del _USED[: -KEEP // 3]
+    del _USED[:-KEEP]
     return used
 
 
-def _crossed(used: OutcomeMatrix, name: str, folds: int, seed: int, options: Mapping[str, Any] | None) -> CrossFitted:
+def _scored(used: OutcomeMatrix, name: str, folds: int, seed: int, options: Mapping[str, Any] | None) -> Scored:
     """Cross-fitting is the slow part and does not depend on the aim: the latest are kept while their prompts are in use."""
     key = (name, folds, seed, repr(sorted(options.items())) if options else None)
-    for known, wanted, crossed in list(_CROSSED):
+    for known, wanted, scored in list(_SCORED):
         if known() is used and wanted == key:
-            return crossed
-    crossed = cross_fitted_scores(name, used, folds, seed, options)
-    _CROSSED.append((weakref.ref(used), key, crossed))
-    del _CROSSED[:-KEEP]
-    return crossed
+            return scored
+    scored = Scored(used, cross_fitted_scores(name, used, folds, seed, options), seed, options)
+    _SCORED.append((weakref.ref(used), key, scored))
+    del _SCORED[: -KEEP * len(DEFAULT_CANDIDATES)]
+    return scored
 
 
 def _columns(matrix: OutcomeMatrix, tiers: tuple[str, ...] | None) -> OutcomeMatrix:
