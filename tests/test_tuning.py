@@ -126,6 +126,7 @@ def test_another_aim_does_not_score_the_prompts_again(matrix, tuning, monkeypatc
     def refuse(*args, **kwargs):
         raise AssertionError("scored again")
 
+    tune(matrix, Aim(max_loss=0.03))
     monkeypatch.setattr("tierwise.tuning.cross_fitted_scores", refuse)
     cheap = tune(matrix, Aim(max_cost_per_1k=tuning.chosen.cost_per_1k_usd / 2))
     assert cheap.chosen.cost_per_1k_usd <= tuning.chosen.cost_per_1k_usd / 2
@@ -213,7 +214,8 @@ def test_warnings_name_what_a_user_should_know():
     odd = replace(m, quality=quality, truncated=flags, failed=flags, run=run, samples=samples)
     told = " ".join(tune(odd, router="logistic").warnings)
     for words in ("simulated", "Only 150", "frontier: the last tier", "beaten by mid", "10% of the answers of frontier were cut off",
-                  "10% of the calls to frontier failed", "No prompt has a request type", "1 prompts repeat", "mid alone does as well"):  # fmt: skip
+                  "10% of the calls to frontier failed", "No prompt has a request type", "1 prompts repeat",
+                  "mid alone does about as well"):  # fmt: skip
         assert words in told, words
 
 

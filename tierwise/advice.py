@@ -11,6 +11,8 @@ from tierwise.types import OutcomeMatrix
 FEW = 30
 SMALL = 200
 CUT_OFF = 0.01
+ALIKE = 0.05
+"""Policies whose costs differ by less than this share of the frontier's are as cheap as each other."""
 
 
 def data_warnings(whole: OutcomeMatrix, used: OutcomeMatrix) -> list[str]:
@@ -84,11 +86,11 @@ def result_warnings(m: OutcomeMatrix, held: HeldOut, aim: Aim) -> list[str]:
             f"On held-out prompts the loss was {held.loss * 100:.1f} points where {aim.max_loss * 100:g} was aimed at. "
             "Thresholds chosen on what is seen are a little too bold; aim lower, or use the certified thresholds."
         )
-    least = aim.least_quality(float(quality[-1]))
+    least = aim.least_quality(float(quality[-1])) if aim.wants_cheapest else held.quality
     for k in range(len(m.tiers) - 1):
-        if quality[k] >= max(least, held.quality - 1e-9) and cost[k] <= held.cost_per_1k_usd * 1.02:
+        if quality[k] >= least - 1e-9 and cost[k] - held.cost_per_1k_usd < ALIKE * cost[-1]:
             found.append(
-                f"{m.tiers[k]} alone does as well: {quality[k]:.1%} for ${cost[k]:.3g} per 1,000 "
+                f"{m.tiers[k]} alone does about as well: {quality[k]:.1%} for ${cost[k]:.3g} per 1,000 "
                 f"(the policy: {held.quality:.1%} for ${held.cost_per_1k_usd:.3g}). Just use it."
             )
             break
