@@ -142,6 +142,21 @@ def test_the_deployed_router_sends_the_shares_that_tuning_shows(matrix, router):
     assert shares == pytest.approx(tuned.chosen.share_by_tier, abs=0.1)
 
 
+def test_a_policy_carries_the_promise_only_with_the_certified_thresholds():
+    pytest.importorskip("tierwise.evalsets")
+    from tierwise.policy import make_policy
+
+    tuned = tune(make_matrix(600, seed=4), Aim(max_loss=0.05), router="logistic")
+    promise = tuned.certificate
+    assert promise.status == "certified" and promise.thresholds != tuned.chosen.thresholds
+    recommended = make_policy(tuned, "x").document
+    assert recommended["certificate"]["status"] == "none" and "saving" not in recommended["certificate"]
+    assert "certified ones are" in recommended["notes"][0]
+    certified = make_policy(tuned, "x", promise.thresholds).document
+    assert certified["certificate"]["status"] == "certified" and certified["certificate"]["saving"] == pytest.approx(promise.saving)
+    assert "certificate" not in make_policy(tuned, "x", (0.1, 0.2)).document
+
+
 def test_ranks_are_brought_to_deployed_groups():
     ranks = (np.arange(100) + 0.5) / 100
     deployed = np.repeat([0.2, 0.5, 0.9], [30, 50, 20])[np.random.default_rng(0).permutation(100)]

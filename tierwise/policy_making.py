@@ -54,12 +54,18 @@ def make_policy(tuning: Any, name: str, thresholds: Sequence[float] | None = Non
     decides = {k: v for k, v in with_digest(decides).items() if k != "digest"}
     moment = datetime.now(UTC).replace(tzinfo=None)
     changes = [what for what, done in (("the thresholds were moved", used != chosen), ("rules were added", rules)) if done]
-    if changes:
+    promised = not rules and _covers(tuning.certificate, used, not changes)
+    if changes and not promised:
         notes.append(f"No certificate: {' and '.join(changes)} after tuning, and it was not made for that.")
+    elif not promised and tuning.certificate is not None and tuning.certificate.status == "certified":
+        at = ", ".join(f"{t:.4g}" for t in tuning.certificate.thresholds)
+        notes.append(f"No certificate: these thresholds are the recommended ones. The certified ones are {at}; save those for the promise.")
     if not changes:
-        evidence = _certified(tuning) | {"expected": _held_out(tuning, tiers)}
+        evidence = _certified(tuning, promised) | {"expected": _held_out(tuning, tiers)}
+    elif rules:
+        evidence = {}
     else:
-        evidence = {} if rules else {"expected": _seen(tuning, used, tiers)}
+        evidence = (_certified(tuning, True) if promised else {}) | {"expected": _seen(tuning, used, tiers)}
     document = {
         "kind": "tiered-routing-policy",
         "schema_version": "1.1",
@@ -119,11 +125,21 @@ def _provenance(tuning: Any) -> dict[str, Any]:
     }
 
 
-def _certified(tuning: Any) -> dict[str, Any]:
+def _covers(certificate: Any, used: tuple[float, ...], unmoved: bool) -> bool:
+    """Whether the promise was made for these thresholds; the recommended ones usually reach further than what is certified."""
+    if certificate is None or certificate.status != "certified":
+        return False
+    covers = getattr(certificate, "covers", None)
+    return covers(used) if covers else unmoved
+
+
+def _certified(tuning: Any, promised: bool) -> dict[str, Any]:
     c = tuning.certificate
     if c is None:
         return {}
     fields = {k: getattr(c, k, None) for k in ("status", "epsilon", "delta", "method", "saving", "prompts_needed")}
+    if not promised:
+        fields |= {"status": "none", "saving": None}
     counts = {"n": tuning.n, "clusters": len(set(tuning.matrix.clusters.tolist()))}
     return {"certificate": {k: v for k, v in (fields | counts).items() if _known(v)}}
 
