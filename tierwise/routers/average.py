@@ -14,7 +14,7 @@ class Average:
     members = ("table", "logistic", "forest")
 
     def fit(self, data: RouterData, seed: int = 0) -> Fitted:
-        fitted = [(name, ROUTERS[name]().fit(data, seed)) for name in self.members]
+        fitted = [(name, data.fitted(name, seed)) for name in self.members]
         members = [{"weight": 1, "spec": ranked(f.spec, f.score(data.prompts))} for _, f in fitted]
         lines = [f"{ROUTERS[name].title}: {line}" for name, f in fitted for line in f.lines[:4]]
         return Fitted({"type": "mean", "members": members}, tuple(lines))

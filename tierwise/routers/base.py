@@ -43,6 +43,10 @@ class Prompts:
         """(n,) text; the empty string where there is none."""
         return np.array([s.request_metadata().get("request_type", "") for s in self.samples], dtype=object)
 
+    def read_all(self) -> None:
+        """Read everything now, so that parts taken of these prompts need not read their own."""
+        _ = self.features, self.terms, self.request_types
+
     def columns(self, names: Sequence[str]) -> np.ndarray:
         """(n, len(names)) values of features and of `type=<request type>` marks."""
         place = {name: i for i, name in enumerate(FEATURES)}
@@ -116,6 +120,15 @@ class RouterData:
     def gap(self) -> np.ndarray:
         """(n,) in [-1, 1]: what the frontier tier gains over the mean of the tiers below it. This is what routers predict."""
         return self.quality[:, -1] - self.quality[:, :-1].mean(1)
+
+    def fitted(self, name: str, seed: int = 0) -> "Fitted":
+        """A registered router as it comes, fitted on these prompts; only once, though several routers may be made of it."""
+        from tierwise.routers import ROUTERS
+
+        known = self.__dict__.setdefault("_fitted", {})
+        if (name, seed) not in known:
+            known[name, seed] = ROUTERS[name]().fit(self, seed)
+        return known[name, seed]
 
     def take(self, rows: np.ndarray) -> "RouterData":
         return RouterData(self.prompts.take(rows), self.quality[rows], self.cost[rows], self.weights[rows])

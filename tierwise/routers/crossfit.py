@@ -1,5 +1,6 @@
 """Scores for every prompt from routers that have not seen it, and the router that goes into a policy."""
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,18 +39,35 @@ def cross_fitted_scores(
         NotFound: no such router.
     """
     router, data = ROUTERS[router_name](**(options or {})), RouterData.of(matrix)
-    fold = folds_of(matrix.clusters, folds, seed)
+    fold, rest = _split(data, matrix.clusters, folds, seed)
     raw = np.empty(len(data))
     for k in range(folds):
         held = fold == k
         if getattr(router, "knows_outcomes", False):
             raw[held] = router.scores(data.take(held))
         else:
-            raw[held] = router.fit(data.take(~held), seed).score(data.prompts.take(held))
+            fitted = router.fit(rest[k], seed) if options else rest[k].fitted(router_name, seed)
+            raw[held] = fitted.score(data.prompts.take(held))
     scores = np.empty(len(data))
     for k in range(folds):
         scores[fold == k] = mid_ranks(raw[fold == k])
     return CrossFitted(router_name, scores, fold, raw)
+
+
+_SPLITS: deque[tuple[tuple[Any, ...], np.ndarray, list[RouterData]]] = deque(maxlen=2)
+
+
+def _split(data: RouterData, clusters: np.ndarray, folds: int, seed: int) -> tuple[np.ndarray, list[RouterData]]:
+    """(n,) folds, and the prompts outside each. Routers tried one after another on the same labels share them, and what was fitted."""
+    key = (data.prompts.samples, data.quality, data.cost, folds, seed)
+    for known, fold, rest in list(_SPLITS):
+        if all(a is b for a, b in zip(known[:3], key[:3], strict=True)) and known[3:] == key[3:]:
+            return fold, rest
+    data.prompts.read_all()
+    fold = folds_of(clusters, folds, seed)
+    rest = [data.take(fold != k) for k in range(folds)]
+    _SPLITS.append((key, fold, rest))
+    return fold, rest
 
 
 def deployed(crossed: CrossFitted, matrix: OutcomeMatrix, seed: int = 0, options: Mapping[str, Any] | None = None) -> Fitted:
