@@ -4,6 +4,7 @@ import numpy as np
 
 from tierwise.certify import Evidence, star_rejects
 from tierwise.intervals import tango
+from tierwise.resampling import MOST_UNITS
 
 MIN_EVENTS = 3
 """Policies with fewer discordant prompts do not enter the bootstrap; the score interval alone covers them."""
@@ -25,7 +26,10 @@ def band(evidence: Evidence, delta: float = 0.1, draws: int = 500, seed: int = 0
     critical = 1.2815515655446004 if delta == 0.1 else _normal_quantile(1 - delta)
     if use.any():
         rng = np.random.default_rng(seed)
-        z = rng.standard_normal((draws, n)) @ (centred[:, use] / np.maximum(spread[use], 1e-12)) / np.sqrt(n)
+        scaled = centred[:, use] / (np.maximum(spread[use], 1e-12) * np.sqrt(n))
+        if n > MOST_UNITS:  # units put together at random have the same covariance
+            scaled = np.add.reduceat(scaled[rng.permutation(n)], np.linspace(0, n, MOST_UNITS, endpoint=False).astype(int))
+        z = rng.standard_normal((draws, len(scaled))) @ scaled
         critical = max(critical, float(np.quantile(np.maximum(z.max(1), (-z).max(1)), 1 - delta)))
     if not evidence.pass_fail:
         half = critical * np.sqrt((centred**2).mean(0) + 1 / n) / np.sqrt(n)
