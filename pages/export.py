@@ -25,11 +25,11 @@ def evidence(policy: Policy) -> None:
         return form(estimate["value"]), span(*estimate["ci95"]) if estimate.get("ci95") else ""
 
     loss, loss_span = said("loss", lambda v: figures.points(-v), lambda low, high: figures.interval(-high, -low, 1))
-    saving, saving_span = said("saving", figures.percent, figures.interval)
+    saving, saving_span = said("saving", lambda v: figures.percent(-v), lambda low, high: figures.interval(-high, -low))
     cost, _ = said("cost_per_1k_usd", figures.dollars, lambda *_: "")
     row = [
         Figure("Quality", loss, loss_span, help="Paired by prompt, with its 95 % interval; read off held-out prompts."),
-        Figure("Cost", f"−{saving}" if saving != "not known" else saving, saving_span, "green"),
+        Figure("Cost", saving, saving_span, "green"),
         Figure("Cost per 1,000 requests", cost, f"n = {expected.get('n', 0):,} prompts"),
         Figure(
             "Guarantee",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.conftest import make_matrix
 from tierwise.errors import BadInput, NotReady
 from tierwise.frontier import Aim, assign, metrics, parse_aim, references, sweep
-from tierwise.references import beats_coin_flip, random_mix
+from tierwise.references import over_coin_flip, random_mix
 
 
 @st.composite
@@ -226,9 +226,9 @@ def test_a_router_that_knows_beats_the_coin_and_one_that_does_not_rarely_does():
         for scores, learned in ((noise, False), (known, True)):
             at = np.stack([assign(scores, np.quantile(scores, [x, min(x * 1.5, 1)])) for x in np.linspace(0.1, 0.9, 9)], 1)
             rows = np.arange(300)[:, None]
-            beats = beats_coin_flip(m, m.quality[rows, at], m.cost[rows, at])
-            assert beats or not learned
-            wins += beats and not learned
+            gain, error = over_coin_flip(m, m.quality[rows, at], m.cost[rows, at])
+            assert gain > 3 * error or not learned
+            wins += gain > 1.28 * error and not learned
     assert wins <= 10
 
 

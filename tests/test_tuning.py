@@ -89,7 +89,7 @@ def test_an_interval_has_width_even_when_no_prompt_differs():
 def test_noise_is_not_routable():
     """The hash router knows nothing, so it must not be said to pay; at most one run in ten may look as if it did."""
     verdicts = [tune(make_matrix(300, seed=s), router="random").verdict for s in range(12)]
-    assert verdicts.count("routable") <= 3
+    assert verdicts.count("routable") <= 3 and verdicts.count("not routable") >= 6
     held = [tune(make_matrix(300, seed=s), router="random").heldout for s in range(12)]
     coin = [tune(make_matrix(300, seed=s), router="random").baselines["coin_flip"] for s in range(12)]
     assert np.mean([h.quality - c.quality for h, c in zip(held, coin, strict=True)]) < 0.01

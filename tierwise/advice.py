@@ -6,6 +6,7 @@ import numpy as np
 
 from tierwise.aims import Aim
 from tierwise.heldout import HeldOut
+from tierwise.references import Reference
 from tierwise.types import OutcomeMatrix
 
 FEW = 30
@@ -76,9 +77,19 @@ def _repeated(m: OutcomeMatrix) -> int:
     return sum(n - 1 for key, n in seen.items() if n > 1 and len(clusters[key]) > 1)
 
 
-def result_warnings(m: OutcomeMatrix, held: HeldOut, aim: Aim) -> list[str]:
+def result_warnings(m: OutcomeMatrix, held: HeldOut, aim: Aim, coin_flip: Reference, verdict: str, least_prompts: int) -> list[str]:
     """About what the held-out figures say of the aim, and about doing without a router."""
     found = []
+    units = len(np.unique(m.clusters))
+    flip = f"a coin flip of the same cost ({held.quality:.1%} quality against {coin_flip.quality:.1%}, held-out)"
+    if units < max(FEW, least_prompts):
+        found.append(f"With {units:,} prompts no loss can be ruled out: {max(FEW, least_prompts):,} are the least for this aim.")
+    elif verdict == "too few prompts":
+        found.append(f"The router looks better than {flip}, but {units:,} prompts are too few to be sure.")
+    elif verdict == "not routable" and held.saving >= ALIKE:
+        found.append(f"The router is not shown to be better than {flip}: it has learned nothing that pays here.")
+    elif verdict == "not routable":
+        found.append(f"Held-out prompts save {held.saving:.1%} for this aim, which is not worth a router.")
     w = m.weights / m.weights.sum()
     quality, cost = w @ m.quality, 1000 * (w @ m.cost)
     if aim.max_loss is not None and held.loss > aim.max_loss + max(0.2 * abs(aim.max_loss), 0.002):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from tierwise.certify import Evidence, floor, prompts_needed
 from tierwise.heldout import Folded
-from tierwise.references import beats_coin_flip
+from tierwise.references import over_coin_flip
 
 DEFAULT_EPSILON = 0.02
 WORTH_HAVING = 0.05
@@ -58,8 +58,8 @@ class Path:
     """Mean square of the loss: for pass/fail grades the share of prompts on which policy and frontier differ."""
     thresholds: np.ndarray
     """(P, K - 1) of the same knobs on all prompts."""
-    beats_coin_flip: bool
-    """Better along the path than random mixes of the same cost, by more than chance."""
+    over_coin_flip: tuple[float, float]
+    """Mean advantage in quality over random mixes of the same cost, along the path, and its standard error."""
 
     @classmethod
     def of(cls, folded: Folded, routers: Mapping[int, str], final: str) -> "Path":
@@ -69,7 +69,7 @@ class Path:
         lost, cost = m.quality[:, -1:] - quality, folded.w @ paid
         evidence = Evidence.of(lost, m.weights, m.clusters, [s.id for s in m.samples])
         saving = 1 - cost / folded.cost[-1] if folded.cost[-1] > 0 else np.zeros(len(cost))
-        learned = beats_coin_flip(m, quality[:, 1:-1], paid[:, 1:-1])
+        learned = over_coin_flip(m, quality[:, 1:-1], paid[:, 1:-1])
         return cls(evidence, cost * 1000, saving, folded.w @ lost, folded.w @ lost**2, folded.path(final), learned)
 
     def certificate(self, epsilon: float, delta: float, aimed_saving: float) -> Certificate:

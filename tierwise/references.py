@@ -133,11 +133,11 @@ def references(matrix: OutcomeMatrix) -> dict[str, Reference | RandomMix]:
     return found
 
 
-def beats_coin_flip(m: OutcomeMatrix, quality: np.ndarray, cost: np.ndarray, z: float = 1.2816) -> bool:
-    """Whether policies are better than random mixes of tiers of the same cost, on average over the policies.
+def over_coin_flip(m: OutcomeMatrix, quality: np.ndarray, cost: np.ndarray) -> tuple[float, float]:
+    """By how much policies are better than random mixes of tiers of the same cost, on average over the policies; and the standard error.
 
     Prompt by prompt: the policy's quality, less that of the mix, less the difference in cost priced at the slope of the mix. The
-    mean must exceed `z` cluster-robust standard errors (1.28: a router that knows nothing passes in one run of ten).
+    standard error is cluster-robust.
 
     Args:
         quality: (n, P) of what each policy chose; cost: (n, P) dollars a request.
@@ -149,5 +149,4 @@ def beats_coin_flip(m: OutcomeMatrix, quality: np.ndarray, cost: np.ndarray, z: 
         spent = float(w @ c) * 1000
         share, slope = mix.weights_at(spent, len(m.tiers)), mix.slope_at(spent) * 1000
         gain += (q - m.quality @ share - slope * (c - m.cost @ share)) / quality.shape[1]
-    mean, error, _ = clustered(gain, m.weights, m.clusters)
-    return mean > z * error + 1e-12
+    return clustered(gain, m.weights, m.clusters)[:2]

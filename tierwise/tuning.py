@@ -30,6 +30,10 @@ from tierwise.types import OperatingPoint, OutcomeMatrix, Run
 
 __all__ = ["Monthly", "Tuning", "by_request_type", "flips", "monthly", "tune"]
 
+SURE, HINT = 1.28, 0.5
+"""Standard errors by which a router must beat a coin flip of the same cost: for `routable` (one in ten that know nothing gets there),
+and for the verdict that more prompts may show it."""
+
 Progress = Callable[[str, float], Any]
 
 
@@ -209,7 +213,8 @@ def tune(
         "oracle": known["oracle"],
     }
     verdict = _verdict(held, path, baselines["coin_flip"], certificate)
-    warnings = data_warnings(_columns(matrix, tuple(tiers) if tiers else None), used) + result_warnings(used, held, aim)
+    warnings = data_warnings(_columns(matrix, tuple(tiers) if tiers else None), used)
+    warnings += result_warnings(used, held, aim, baselines["coin_flip"], verdict, floor(epsilon, delta))
     say("Done", 1.0)
     return Tuning(
         run=used.run, matrix=used, router=best, tiers=used.tiers, n=len(used), aim=aim, delta=delta, seed=seed, folds=folds,
@@ -222,8 +227,10 @@ def tune(
 def _verdict(held: HeldOut, path: Path, coin_flip: Reference, certificate: Certificate) -> str:
     if certificate.units < max(FEW, floor(certificate.epsilon, certificate.delta)):
         return "too few prompts"
-    pays = held.saving >= WORTH_HAVING and held.quality > coin_flip.quality + 1e-9
-    return "routable" if pays and path.beats_coin_flip else "not routable"
+    gain, error = path.over_coin_flip
+    if held.saving < WORTH_HAVING or held.quality <= coin_flip.quality + 1e-9 or gain <= HINT * error + 1e-12:
+        return "not routable"
+    return "routable" if gain > SURE * error else "too few prompts"
 
 
 _USED: list[tuple[weakref.ref, tuple[str, ...] | None, OutcomeMatrix]] = []

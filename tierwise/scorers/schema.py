@@ -30,7 +30,8 @@ PLAIN = frozenset({
 })  # fmt: skip
 KEYWORDS = PLAIN | {
     "$schema", "$ref", "$defs", "definitions", "allOf", "anyOf", "oneOf", "not", "if", "pattern", "patternProperties", "prefixItems",
-    "contains", "multipleOf", "uniqueItems", "propertyNames", "dependentRequired", "dependentSchemas", "unevaluatedProperties", "unevaluatedItems",
+    "contains",
+    "multipleOf", "uniqueItems", "propertyNames", "dependentRequired", "dependentSchemas", "unevaluatedProperties", "unevaluatedItems",
 }  # fmt: skip
 """An example of an answer is a schema that everything fits; a schema has at least one of these."""
 

@@ -34,7 +34,8 @@ def choose_scorer(prompts: EvalSet) -> tuple[str, dict]:
     without = sum(s.reference is None for s in prompts.samples)
     if without:
         st.caption(
-            f"{without:,} of {figures.count(len(prompts.samples), 'prompt')} have no right answer to compare with; they stay unscored, not wrong."
+            f"{without:,} of {figures.count(len(prompts.samples), 'prompt')} have no right answer to compare with: "
+            "they stay unscored, not wrong."
         )
     return scorer, chosen
 

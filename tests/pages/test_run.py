@@ -1,0 +1,56 @@
+"""The estimate stands before the button; the run goes on without the page; finished, it leads to Tune."""
+
+import time
+
+import pytest
+
+from tests.pages.conftest import App
+
+
+@pytest.fixture
+def ready(app: App) -> App:
+    from tierwise.evalsets import load_shipped
+    from tierwise.ui import state
+
+    app.open()
+    info = state.store().evalsets.add(load_shipped("reasoning"))
+    app.open("run", set=info.id)
+    return app
+
+
+def test_the_price_is_known_before_the_start(ready: App):
+    assert ready.metric("Calls").replace(",", "").isdigit()
+    assert ready.metric("Cost") == "$0"
+    assert ready.primary() == ["Start the run"]
+
+
+def test_a_run_ends_at_tune(ready: App):
+    from tierwise.ui import state
+
+    at = ready.click("start")
+    run_id = at.query_params["run"][0]
+    for _ in range(100):
+        if not state.run_queue().is_running(run_id):
+            break
+        time.sleep(0.1)
+    at = ready.run()
+    assert state.store().runs.get(run_id).status == "done"
+    assert ready.primary() == ["Tune"]
+    ready.click("to_tune")
+    assert [h.value for h in ready.at.header] == ["Tune"]
+
+
+def test_a_live_ladder_asks_for_its_key_and_a_price(ready: App, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    ready.at.segmented_control(key="ladder").set_value("OpenAI")
+    at = ready.run()
+    assert "Key missing" in ready.badges()
+    assert any("OPENAI_API_KEY" in t.value for t in at.text)
+    assert ready.metric("Cost").startswith("about $")
+
+
+def test_two_tiers_of_one_name_are_refused_in_words(ready: App):
+    ready.at.session_state["tiers_Simulated"] = {"edited_rows": {1: {"tier": "small"}}, "added_rows": [], "deleted_rows": []}
+    at = ready.run()
+    assert any("called 'small'" in t.value for t in at.text)
+    assert ready.primary() == []
