@@ -1,0 +1,128 @@
+"""Offline models that behave like models: they fail more on harder prompts, cost money on paper, and need no key and no network.
+
+Item response: a prompt's difficulty is what can be read off it, plus a residue that all models share, plus a small one of each model;
+an answer is right with probability logistic(DISCRIMINATION * (ability - difficulty)). A model that is to answer rightly now and then must
+know the right answer, so the caller hands over the sample's reference. No other part of Tierwise knows that a run is simulated.
+"""
+
+import math
+from dataclasses import dataclass
+from hashlib import blake2b
+from statistics import NormalDist
+
+from tierwise.errors import BadInput
+from tierwise.simulated_answers import Dice, cut_off, right, wrong
+from tierwise.simulated_difficulty import Text, read, visible
+from tierwise.types import Outcome, Sample, Tier
+
+DISCRIMINATION = 2.2
+SHARED, OWN = 0.75, 0.3
+"""Standard deviations of the residues: of the prompt, and of the prompt on one model."""
+
+FAILED, CUT_OFF = 0.0025, 0.006
+"""Shares of calls that fail, and of answers that run out of tokens."""
+
+NORMAL = NormalDist()
+
+
+@dataclass(frozen=True)
+class Model:
+    """A simulated model: what it can do, how it answers, and list prices in US dollars for a million tokens."""
+
+    ability: float
+    thinking: float
+    """Reasoning tokens, as a multiple of what a prompt of this difficulty takes."""
+    first_s: float
+    """Seconds to the first token."""
+    tokens_per_s: float
+    limit: int
+    """Completion tokens at which it is cut off."""
+    input_per_1m: float
+    output_per_1m: float
+
+
+MODELS = {
+    "sim/small": Model(0.9, 0.0, 0.28, 160, 256, 0.15, 0.60),
+    "sim/medium": Model(1.7, 0.4, 0.45, 95, 384, 0.80, 3.20),
+    "sim/large": Model(2.9, 1.0, 0.80, 60, 768, 2.50, 10.00),
+}
+
+
+def ladder() -> tuple[Tier, ...]:
+    """The three simulated models as tiers, cheapest first."""
+    return tuple(
+        Tier(name.removeprefix("sim/"), name, input_per_1m=m.input_per_1m, output_per_1m=m.output_per_1m) for name, m in MODELS.items()
+    )
+
+
+def simulate(sample: Sample, tier: Tier | str, seed: int = 0, repeat: int = 0) -> Outcome:
+    """What a simulated model answers; the same for the same seed, model, prompt, reference and repeat, in every process.
+
+    Args:
+        tier: its own prices are charged, and none where it has none; a bare model name is charged at its list prices.
+
+    Raises:
+        BadInput: no such simulated model; names those there are.
+    """
+    tier = _tier(tier)
+    model = _model(tier.model)
+    chat = sample.chat()
+    text = read(chat)
+    prompt = _digest(*(part for m in chat for part in (m["role"], m["content"])), sample.reference or "")
+    item = Dice(_number(prompt, f"{seed}"))
+    own = Dice(_number(prompt, f"{seed}|{tier.model}"))
+    call = Dice(_number(prompt, f"{seed}|{tier.model}|{repeat}"))
+    difficulty = visible(sample, text) + SHARED * _normal(item) + OWN * _normal(own)
+    fate = call.roll()
+    if fate < FAILED:
+        return Outcome(
+            sample.id, tier.name, repeat, "failed", error="503: the simulated provider is overloaded, try again later",
+            latency_s=round(0.2 + 2 * call.roll(), 3), served_model=tier.model,
+        )  # fmt: skip
+    cut = fate < FAILED + CUT_OFF
+    known = call.roll() < 1 / (1 + math.exp(-DISCRIMINATION * (model.ability - difficulty)))
+    output = cut_off(text.task, call) if cut else (right if known else wrong)(sample, text.task, call)
+    return _priced(sample, tier, repeat, model, text, difficulty, output, cut, call)
+
+
+def _priced(
+    sample: Sample, tier: Tier, repeat: int, model: Model, text: Text, difficulty: float, output: str, cut: bool, call: Dice
+) -> Outcome:
+    prompt_tokens = max(1, round(text.characters / 4))
+    thought = model.thinking * (10 + 25 * math.log1p(math.exp(difficulty))) * (0.6 + 0.8 * call.roll())
+    completion_tokens = model.limit if cut else min(model.limit, max(1, round(len(output) / 4 + thought)))
+    cost = None
+    if tier.input_per_1m is not None and tier.output_per_1m is not None:
+        cost = (prompt_tokens * tier.input_per_1m + completion_tokens * tier.output_per_1m) / 1e6
+    latency = (model.first_s + prompt_tokens / 20_000 + completion_tokens / model.tokens_per_s) * math.exp(0.35 * _normal(call))
+    return Outcome(
+        sample.id, tier.name, repeat, "truncated" if cut else "ok", output, finish_reason="length" if cut else "stop",
+        prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, cost_usd=cost, latency_s=round(latency, 3),
+        served_model=tier.model,
+    )  # fmt: skip
+
+
+def _tier(tier: Tier | str) -> Tier:
+    if isinstance(tier, Tier):
+        return tier
+    model = _model(tier)
+    return Tier(tier.removeprefix("sim/"), tier, input_per_1m=model.input_per_1m, output_per_1m=model.output_per_1m)
+
+
+def _model(name: str) -> Model:
+    if name not in MODELS:
+        raise BadInput(f"There is no simulated model called {name!r}. Available: {', '.join(MODELS)}.")
+    return MODELS[name]
+
+
+def _digest(*parts: str) -> bytes:
+    joined = "".join(f"{len(p)}:{p}" for p in parts)
+    return blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _number(digest: bytes, key: str) -> int:
+    return int.from_bytes(blake2b(digest + key.encode(), digest_size=8).digest(), "big")
+
+
+def _normal(dice: Dice) -> float:
+    return NORMAL.inv_cdf(min(max(dice.roll(), 1e-12), 1 - 1e-12))
