@@ -13,6 +13,8 @@ BARE = (
     *((start, "openai") for start in ("gpt-", "chatgpt-", "o1", "o3", "o4")),
     ("claude-", "anthropic"),
     ("command-", "cohere"),
+    ("amazon.", "bedrock"),
+    ("anthropic.", "bedrock"),
 )
 """Model names that LiteLLM takes without a provider, by how they begin."""
 
@@ -39,11 +41,11 @@ def price(model: Tier | str) -> Price | None:
     """
     if isinstance(model, Tier):
         if model.input_per_1m is not None and model.output_per_1m is not None:
-            return Price(model.input_per_1m, model.output_per_1m, source="tier")
+            return Price(model.input_per_1m, model.output_per_1m, model.cached_input_per_1m, source="tier")
         if model.api_base or model.input_per_1m is not None or model.output_per_1m is not None:
             return None
         model = model.model
-    return price_list().get(_key(model))
+    return price_list().get(provider_and_name(model))
 
 
 def cost_usd(prompt_tokens: int | None, completion_tokens: int | None, priced: Price | Tier | None, cached_tokens: int = 0) -> float | None:
@@ -61,11 +63,19 @@ def cost_usd(prompt_tokens: int | None, completion_tokens: int | None, priced: P
     return (dollars + cached * (priced.cached_input_per_1m or 0.0)) / 1e6
 
 
+def provider_and_name(model: str) -> tuple[str, str]:
+    """Who serves a model by its LiteLLM name, and its name there: openai/gpt-4o is gpt-4o, and azure/gpt-4o is not. Unknown is empty."""
+    provider, slash, name = model.strip().partition("/")
+    if slash:
+        return SAME.get(provider, provider), name
+    return next((known for start, known in BARE if provider.startswith(start)), ""), provider
+
+
 @lru_cache(1)
 def price_list() -> Mapping[tuple[str, str], Price]:
     """The shipped list by (provider, model), read once."""
     with settings.PRICES.open(encoding="utf-8", newline="") as file:
-        return {_key(row["model"]): _price(row) for row in csv.DictReader(file)}
+        return {provider_and_name(row["model"]): _price(row) for row in csv.DictReader(file)}
 
 
 def _price(row: Mapping[str, str]) -> Price:
@@ -74,11 +84,3 @@ def _price(row: Mapping[str, str]) -> Price:
         float(row["input_per_1m"]), float(row["output_per_1m"]), float(cached) if cached else None, row["source"],
         date.fromisoformat(row["as_of"]),
     )  # fmt: skip
-
-
-def _key(model: str) -> tuple[str, str]:
-    """Provider and name, so that openai/gpt-4o is gpt-4o, and azure/gpt-4o is not."""
-    provider, slash, name = model.strip().partition("/")
-    if slash:
-        return SAME.get(provider, provider), name
-    return next((known for start, known in BARE if provider.startswith(start)), ""), provider
