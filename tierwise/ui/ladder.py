@@ -6,24 +6,24 @@ import pandas as pd
 import streamlit as st
 
 from tierwise.errors import BadInput
+from tierwise.tiers import check_tiers, default_key_env
 from tierwise.types import Tier
 
 SIMULATED = "Simulated"
 LIVE = {
-    "OpenAI": [("small", "gpt-4o-mini"), ("large", "gpt-4o")],
+    "OpenAI": [("small", "gpt-6-luna"), ("medium", "gpt-6.1-sol"), ("large", "gpt-6-astra")],
     "Anthropic": [
-        ("small", "anthropic/claude-3-haiku-20240307"),
-        ("medium", "anthropic/claude-3-5-haiku-20241022"),
-        ("large", "anthropic/claude-3-5-sonnet-20241022"),
+        ("small", "anthropic/claude-haiku-5-5"),
+        ("medium", "anthropic/claude-sonnet-5-5"),
+        ("large", "anthropic/claude-opus-5-5"),
     ],
-    "Google": [("small", "gemini/gemini-2.0-flash-lite"), ("medium", "gemini/gemini-2.0-flash"), ("large", "gemini/gemini-2.5-pro")],
+    "Google": [("small", "gemini/gemini-3.5-flash-lite"), ("medium", "gemini/gemini-3.8-flash"), ("large", "gemini/gemini-4-argon")],
     "Mistral": [
-        ("small", "mistral/mistral-small-latest"),
-        ("medium", "mistral/mistral-medium-latest"),
-        ("large", "mistral/mistral-large-latest"),
+        ("small", "mistral/ministral-8b-latest"),
+        ("medium", "mistral/mistral-small-latest"),
+        ("large", "mistral/mistral-large-4"),
     ],
 }
-KEYS = {"OpenAI": "OPENAI_API_KEY", "Anthropic": "ANTHROPIC_API_KEY", "Google": "GEMINI_API_KEY", "Mistral": "MISTRAL_API_KEY"}
 OWN = "My own"
 
 
@@ -70,7 +70,7 @@ def _frame(preset: str) -> pd.DataFrame:
     elif preset == OWN:
         tiers = []
     else:
-        tiers = [Tier(name, model, api_key_env=KEYS[preset]) for name, model in LIVE[preset]]
+        tiers = [Tier(name, model, api_key_env=default_key_env(model)) for name, model in LIVE[preset]]
     rows = [(True, t.name, t.model, t.api_base, t.api_key_env, *_prices(t)) for t in tiers]
     frame = pd.DataFrame(rows, columns=["on", "tier", "model", "endpoint", "key is in", "$ in", "$ out"])
     kinds = {"on": "bool", "$ in": "float64", "$ out": "float64"} | dict.fromkeys(["tier", "model", "endpoint", "key is in"], "string")
@@ -80,7 +80,7 @@ def _frame(preset: str) -> pd.DataFrame:
 def _prices(tier: Tier) -> tuple[float | None, float | None]:
     if tier.input_per_1m is not None or tier.simulated:
         return tier.input_per_1m, tier.output_per_1m
-    from tierwise.models import price
+    from tierwise.prices import price
 
     known = price(tier)
     return (known.input_per_1m, known.output_per_1m) if known else (None, None)
@@ -95,10 +95,8 @@ def _tiers(edited: pd.DataFrame) -> list[Tier]:
             continue
         if not (name and model):
             raise BadInput(f"Tier {len(tiers) + 1}: give both a name and a model ({name or model!r} has only one of them).")
-        if name in {t.name for t in tiers}:
-            raise BadInput(f"Two tiers are called {name!r}. Give each a name of its own.")
         tiers.append(Tier(name, model, _text(row["endpoint"]), _text(row["key is in"]), _number(row["$ in"]), _number(row["$ out"])))
-    return tiers
+    return list(check_tiers(tiers)) if tiers else []
 
 
 def _missing_keys(tiers: list[Tier]) -> None:
