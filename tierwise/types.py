@@ -92,6 +92,14 @@ class Tier:
     input_per_1m: float | None = None
     """US dollars for a million prompt tokens; None means unpriced, which is not the same as free."""
     output_per_1m: float | None = None
+    cached_input_per_1m: float | None = None
+    """For prompt tokens that the provider had cached; None charges them in full."""
+    rpm: float | None = None
+    """Requests a minute that the endpoint allows; calls beyond it wait."""
+    tpm: float | None = None
+    """Tokens a minute, likewise."""
+    timeout_s: float | None = None
+    """Seconds after which a call is given up; the run's own where None."""
     params: Mapping[str, Any] = field(default_factory=dict)
     fallbacks: tuple[str, ...] = ()
 

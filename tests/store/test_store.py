@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tierwise.errors import NotFound, StoreBusy
 from tierwise.store import Store
+from tierwise.store.attempts import Intent, Settlement
 from tierwise.types import EvalSet, Grade, Outcome, Policy, Run, Sample, Tier
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=40)
@@ -58,15 +59,28 @@ def test_a_missing_name_tells_what_there_is(store):
         store.evalsets.get("other")
 
 
-def test_an_attempt_is_reserved_until_it_is_closed_with_its_outcome(store):
+def test_an_attempt_is_reserved_until_it_is_settled_with_its_outcome(store):
     run = a_run(store)
-    (attempt, lost) = store.runs.intend(run.id, [("a", "cheap", 0), ("b", "cheap", 0)], [0.5, 0.25])
-    assert store.runs.progress(run.id).unsettled_usd == 0.75
-    store.runs.close_attempt(attempt, Outcome("a", "cheap", output="hi", cost_usd=0.1), run.id)
+    first, second, third = store.attempts.commit(run.id, [Intent((s, "cheap", 0), r, "m/small") for s, r in (("a", 0.5), ("b", 0.25), ("b", 0.125))])
+    assert store.runs.progress(run.id).unsettled_usd == 0.875
+    answered = Settlement(first, "answered", 0.1, outcome=Outcome("a", "cheap", output="hi", cost_usd=0.1))
+    assert store.attempts.commit(run.id, [answered, Settlement(second, "refused", 0.0, "slow down", 429)]) == [None, None]
     seen = store.runs.progress(run.id)
-    assert (seen.done, seen.spent_usd, seen.unsettled_usd) == (1, 0.1, 0.25)
-    store.runs.close_attempt(lost, Outcome("b", "cheap", status="failed", error="429"))  # to be tried again: no outcome
+    assert (seen.done, seen.spent_usd, seen.unsettled_usd, seen.requests) == (1, 0.1, 0.125, 3)
     assert store.runs.done_cells(run.id) == {("a", "cheap", 0)}
+    ledger = store.attempts.frame(run.id)
+    assert ledger["counted_usd"].tolist() == [0.1, 0, 0.125]
+    assert ledger["status"].tolist() == ["answered", "refused", "unknown"]
+    assert third == ledger["id"].iloc[-1]
+
+
+def test_a_settlement_whose_outcome_is_refused_is_not_kept(store):
+    run = a_run(store)
+    store.runs.record(run.id, [Outcome("a", "cheap", output="first")])
+    (attempt,) = store.attempts.commit(run.id, [Intent(("a", "cheap", 0), 0.5)])
+    with pytest.raises(duckdb.ConstraintException):
+        store.attempts.commit(run.id, [Settlement(attempt, "answered", 0.1, outcome=Outcome("a", "cheap", output="second"))])
+    assert store.runs.progress(run.id).unsettled_usd == 0.5
 
 
 def test_a_cell_can_have_one_outcome_only_and_a_refused_batch_leaves_nothing(store):

@@ -24,7 +24,7 @@ def migrate(connection: Connection) -> None:
 
 @MIGRATIONS.append
 def m001_first_schema(cursor: duckdb.DuckDBPyConnection) -> None:
-    """Prompt sets, runs, attempts, outcomes, grades, policies. Rows are appended; only a run's status changes."""
+    """Prompt sets, runs, attempts and how they ended, outcomes, grades, policies. Rows are appended; only a run's status changes."""
     cursor.execute("""
         CREATE TABLE evalsets (
             id TEXT PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, source TEXT NOT NULL, created_at TIMESTAMP NOT NULL);
@@ -37,7 +37,9 @@ def m001_first_schema(cursor: duckdb.DuckDBPyConnection) -> None:
         CREATE SEQUENCE attempt_ids;
         CREATE TABLE attempts (
             id BIGINT PRIMARY KEY, run_id TEXT NOT NULL, sample_id TEXT NOT NULL, tier TEXT NOT NULL, repeat INTEGER NOT NULL,
-            reserved_usd DOUBLE, sent_at TIMESTAMP NOT NULL, closed_at TIMESTAMP, status TEXT, cost_usd DOUBLE, error TEXT);
+            model TEXT NOT NULL, reserved_usd DOUBLE, sent_at TIMESTAMP NOT NULL);
+        CREATE TABLE settlements (
+            attempt_id BIGINT PRIMARY KEY, closed_at TIMESTAMP NOT NULL, status TEXT NOT NULL, cost_usd DOUBLE, error TEXT, http_status INTEGER);
         CREATE TABLE outcomes (
             run_id TEXT NOT NULL, sample_id TEXT NOT NULL, tier TEXT NOT NULL, repeat INTEGER NOT NULL, status TEXT NOT NULL,
             output TEXT, error TEXT, finish_reason TEXT, prompt_tokens INTEGER, completion_tokens INTEGER, cost_usd DOUBLE,

@@ -26,12 +26,18 @@ OUTCOME_TYPES = {
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is; dollars are what its closed attempts cost, plus open ones at the worst case."""
+    """How far a run is, and what it cost."""
 
     done: int
+    """Cells with an outcome."""
     failed: int
     spent_usd: float
+    """Known costs; of a run that sent nothing (simulated, recorded), what its outcomes are priced at."""
     unsettled_usd: float
+    """Requests whose cost is not known (cut off, timed out, without token counts), at the most they can have cost."""
+    requests: int = 0
+    unpriced: int = 0
+    """Requests of tiers without a price that may have been billed: in neither sum."""
 
 
 class Runs:
@@ -63,27 +69,6 @@ class Runs:
         with self._connection.write() as cursor:
             cursor.execute("UPDATE runs SET status = ?, note = ? WHERE id = ?", [status, note, run_id])
 
-    def intend(self, run_id: str, cells: Sequence[Cell], reserved_usd: Sequence[float | None]) -> list[int]:
-        """Commit that these calls are about to be sent; returns an attempt id for each. Precedes every paid request."""
-        with self._connection.write() as cursor:
-            ids = [i for (i,) in cursor.execute("SELECT nextval('attempt_ids') FROM range(?)", [len(cells)]).fetchall()]
-            insert(cursor, "attempts", pa.table({
-                "id": pa.array(ids, pa.int64()), "run_id": pa.array([run_id] * len(cells), pa.string()),
-                "sample_id": [c[0] for c in cells], "tier": [c[1] for c in cells], "repeat": pa.array([c[2] for c in cells], pa.int32()),
-                "reserved_usd": pa.array(reserved_usd, pa.float64()), "sent_at": pa.array([now()] * len(cells), pa.timestamp("us")),
-            }))  # fmt: skip
-        return ids
-
-    def close_attempt(self, attempt_id: int, outcome: Outcome, run_id: str | None = None) -> None:
-        """Settle one attempt. With `run_id` its outcome is kept in the same transaction; without, the cell will be tried again."""
-        with self._connection.write() as cursor:
-            cursor.execute(
-                "UPDATE attempts SET closed_at = ?, status = ?, cost_usd = ?, error = ? WHERE id = ?",
-                [now(), outcome.status, outcome.cost_usd, outcome.error, attempt_id],
-            )
-            if run_id is not None:
-                insert(cursor, "outcomes", outcome_rows(run_id, [outcome]))
-
     def record(self, run_id: str, outcomes: Iterable[Outcome], grades: Iterable[Grade] = ()) -> None:
         """Keep outcomes that were not paid call by call (simulated in bulk, imported), with their grades, or none of them."""
         with self._connection.write() as cursor:
@@ -97,14 +82,16 @@ class Runs:
 
     def progress(self, run_id: str) -> Progress:
         with self._connection.read() as cursor:
-            done, failed, outcome_cost = cursor.execute(
+            done, failed, listed = cursor.execute(
                 "SELECT count(*), count(*) FILTER (status = 'failed'), coalesce(sum(cost_usd), 0) FROM outcomes WHERE run_id = ?", [run_id]
             ).fetchone()
-            attempts, closed, unsettled = cursor.execute(
-                """SELECT count(*), coalesce(sum(cost_usd) FILTER (closed_at IS NOT NULL), 0),
-                          coalesce(sum(reserved_usd) FILTER (closed_at IS NULL), 0) FROM attempts WHERE run_id = ?""", [run_id]
+            requests, spent, unsettled, unpriced = cursor.execute(
+                """SELECT count(*), coalesce(sum(s.cost_usd), 0),
+                          coalesce(sum(a.reserved_usd) FILTER (s.cost_usd IS NULL AND s.status IS DISTINCT FROM 'refused'), 0),
+                          count(*) FILTER (s.status IS DISTINCT FROM 'refused' AND s.cost_usd IS NULL AND a.reserved_usd IS NULL)
+                   FROM attempts a LEFT JOIN settlements s ON s.attempt_id = a.id WHERE a.run_id = ?""", [run_id]
             ).fetchone()
-        return Progress(done, failed, closed if attempts else outcome_cost, unsettled)
+        return Progress(done, failed, spent if requests else listed, unsettled, requests, unpriced)
 
     def outcomes(self, run_id: str) -> pd.DataFrame:
         """One row an outcome, columns as in `Outcome`, in the order of the prompt set and of the answers."""

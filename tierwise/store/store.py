@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tierwise import settings
+from tierwise.store.attempts import Attempts
 from tierwise.store.connection import Connection
 from tierwise.store.evalsets import EvalSets
 from tierwise.store.grades import Grades
@@ -25,6 +26,7 @@ class Store:
         self.path = self._connection.path
         self.evalsets = EvalSets(self._connection)
         self.runs = Runs(self._connection)
+        self.attempts = Attempts(self._connection)
         self.grades = Grades(self._connection)
         self.policies = Policies(self._connection)
 

@@ -1,0 +1,186 @@
+"""The only door to live models: one call through LiteLLM is one HTTP request, and what came back is told as it was.
+
+LiteLLM retries, falls back and guesses prices on its own unless told otherwise; here it does none of that. Its errors are told apart
+by what went over the wire, since their classes are not reliable (a refused port and a broken reply both come as status 500).
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tierwise import secrets, settings
+from tierwise.errors import BadInput
+from tierwise.prices import cost_usd
+from tierwise.tiers import default_key_env
+from tierwise.types import Outcome, Tier
+
+MAX_ANSWER = 2_000_000
+"""Characters of an answer that are kept; a longer one is no answer that anybody reads."""
+
+MAX_ERROR = 500
+RETRIED = frozenset({408, 409, 425, 429})
+"""Besides 5xx: statuses that may go away by themselves."""
+
+Billed = Literal["no", "unknown"]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What one request brought back."""
+
+    status: Literal["ok", "truncated", "empty", "failed"]
+    output: str | None
+    error: str | None
+    finish_reason: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cost_usd: float | None
+    """None where the tier is unpriced or the reply carried no token counts."""
+    latency_s: float
+    served_model: str | None
+
+    def outcome(self, sample_id: str, tier: str, repeat: int) -> Outcome:
+        return Outcome(
+            sample_id, tier, repeat, self.status, self.output, self.error, self.finish_reason, self.prompt_tokens, self.completion_tokens,
+            self.cost_usd, self.latency_s, self.served_model,
+        )  # fmt: skip
+
+
+class CallFailed(Exception):
+    """A request that brought no answer. The message holds no key."""
+
+    def __init__(self, message: str, *, status: int | None, retry: bool, billed: Billed, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        """The HTTP status that arrived, or None."""
+        self.retry = retry
+        self.billed = billed
+        """`unknown` where the provider may have answered all the same: a timeout, a lost connection, a reply that is no JSON."""
+        self.retry_after_s = retry_after_s
+
+
+def load() -> None:
+    """Import LiteLLM, which takes seconds; later calls return at once."""
+    settings.quiet_libraries()
+    import litellm
+
+    litellm.suppress_debug_info = True
+    litellm.drop_params = True  # a parameter that a model does not know must not fail the whole ladder
+    litellm.disable_hf_tokenizer_download = True
+
+
+def key_name(tier: Tier) -> str | None:
+    """The environment variable that holds the key: the tier's own, or the provider's usual one. None for a server of one's own."""
+    return tier.api_key_env or (None if tier.api_base else default_key_env(tier.model))
+
+
+def check_keys(tiers: Sequence[Tier]) -> None:
+    """Raises BadInput where a live tier's key is not in the environment: found before the first call, not by it."""
+    missing = {key_name(t): t.name for t in tiers if not t.simulated and key_name(t) and not secrets.key(key_name(t))}
+    if missing:
+        told = ", ".join(f"{name} (tier {tier})" for name, tier in missing.items())
+        raise BadInput(f"No key in {told}. Set the variable in the environment that Tierwise is started from, then start again.")
+
+
+async def call(tier: Tier, messages: Sequence[Mapping[str, Any]], *, max_tokens: int, timeout_s: float, request_id: str) -> Reply:
+    """Send one request to a live tier.
+
+    Args:
+        max_tokens: the answer's limit, always sent: it bounds what a call can cost.
+        timeout_s: after this the request is given up; the provider may bill it all the same.
+        request_id: sent as X-Client-Request-Id, so that a provider's log can be matched with ours.
+
+    Raises:
+        CallFailed: nothing usable came back.
+    """
+    import litellm
+
+    key = secrets.key(key_name(tier))
+    params = {"max_tokens": max_tokens} | {k: v for k, v in tier.params.items() if k != "max_tokens"}
+    began = time.monotonic()
+    try:
+        async with asyncio.timeout(timeout_s + 1):  # LiteLLM's own timeout does not hold for every provider
+            answer = await litellm.acompletion(
+                model=tier.model, messages=[dict(m) for m in messages], api_base=tier.api_base,
+                # without a key of its own, a server must not be sent another provider's key from the environment
+                api_key=key or ("unused" if tier.api_base else None),
+                timeout=timeout_s, max_retries=0, extra_headers={"X-Client-Request-Id": request_id}, **params,
+            )  # fmt: skip
+    except Exception as error:
+        raise _failure(error, key) from None
+    return _reply(answer, tier, time.monotonic() - began)
+
+
+def _reply(answer: Any, tier: Tier, latency_s: float) -> Reply:
+    usage = getattr(answer, "usage", None)
+    prompt, completion = (_count(getattr(usage, name, None)) for name in ("prompt_tokens", "completion_tokens"))
+    if not prompt and not completion:  # LiteLLM writes zeros where the reply had no usage
+        prompt = completion = None
+    cached = _count(getattr(getattr(usage, "prompt_tokens_details", None), "cached_tokens", None)) or 0
+    cost = getattr(usage, "cost", None)  # OpenRouter says what it charged
+    if not (isinstance(cost, int | float) and cost > 0):
+        cost = None if prompt is None else cost_usd(prompt, completion or 0, tier, cached)
+    choices = getattr(answer, "choices", None) or []
+    choice = choices[0] if choices else None
+    finish = str(choice.finish_reason) if choice is not None and choice.finish_reason else None
+    text = getattr(getattr(choice, "message", None), "content", None)
+    error = None
+    if choice is None:
+        status, error = "empty", "the reply held no answer"
+    elif not isinstance(text, str) or not text:
+        status, error = "empty", f"the answer is empty (finish reason {finish or 'not given'})"
+    elif len(text) > MAX_ANSWER:
+        status, error, text = "failed", f"the answer is longer than {MAX_ANSWER:,} characters", text[:MAX_ANSWER]
+    else:
+        status = "truncated" if finish == "length" else "ok"
+    if prompt is None and error is None:
+        error = "the reply carried no token counts, so its cost is not known"
+    served = getattr(answer, "model", None)
+    return Reply(status, text if isinstance(text, str) else None, error, finish, prompt, completion, cost, latency_s, served)
+
+
+def _count(value: object) -> int | None:
+    return int(value) if isinstance(value, int | float) and value >= 0 else None
+
+
+def _failure(error: Exception, key: str | None) -> CallFailed:
+    """Tell an error apart by what went over the wire."""
+    chain = list(_chain(error))
+    names = {type(e).__name__ for e in chain}
+    said = secrets.scrub(" ".join(str(error).split()), key)
+    said = said.replace("litellm.", "").replace("OpenAIException - ", "")[:MAX_ERROR]
+    response = next((r for e in chain if not type(e).__module__.startswith("litellm") and (r := getattr(e, "response", None)) is not None), None)
+    status = getattr(response, "status_code", None)
+    if isinstance(status, int) and status >= 400:
+        wait = _seconds(response.headers.get("retry-after"))
+        return CallFailed(f"HTTP {status}: {said}", status=status, retry=status in RETRIED or status >= 500, billed="no", retry_after_s=wait)
+    if names & {"ConnectError", "ConnectTimeout", "ClientConnectorError", "ConnectionRefusedError", "ClientConnectorDNSError", "gaierror"}:
+        return CallFailed(f"no connection: {said}", status=None, retry=True, billed="no")
+    if any("Timeout" in name for name in names):
+        return CallFailed("no answer in time; it may have been billed", status=None, retry=True, billed="unknown")
+    if "JSONDecodeError" in names:
+        return CallFailed("the reply was not JSON; it may have been billed", status=None, retry=True, billed="unknown")
+    if names & {"ReadError", "ServerDisconnectedError", "RemoteProtocolError", "ClientPayloadError", "ClientOSError", "ConnectionResetError"}:
+        return CallFailed("the connection was lost; it may have been billed", status=None, retry=True, billed="unknown")
+    own = getattr(error, "status_code", None)  # LiteLLM refused the call itself: an unknown model, a parameter, a missing key
+    if type(error).__module__.startswith("litellm") and ((isinstance(own, int) and 400 <= own < 500) or "Missing" in said):
+        return CallFailed(said, status=own, retry=False, billed="no")
+    return CallFailed(f"{type(error).__name__}: {said}", status=None, retry=False, billed="unknown")
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _seconds(value: str | None) -> float | None:
+    """A Retry-After header in seconds; a date or nonsense is none."""
+    try:
+        return min(max(float(value), 0.0), 300.0) if value else None
+    except ValueError:
+        return None

@@ -1,0 +1,35 @@
+"""A cap on dollars that holds: the most a call can cost is set aside before it is sent."""
+
+import asyncio
+
+
+class Budget:
+    """`cap` None means no cap. `spent` starts at what the run has cost before, unknown costs at their worst."""
+
+    def __init__(self, cap: float | None, spent: float = 0.0) -> None:
+        self.cap = cap
+        self.spent = spent
+        self.reserved = 0.0
+        self._changed = asyncio.Condition()
+
+    async def reserve(self, amount: float) -> bool:
+        """Set `amount` aside. Waits while calls under way may still come out cheaper; False when it can not fit any more."""
+        if self.cap is None:
+            return True
+        async with self._changed:
+            while self.spent + self.reserved + amount > self.cap + 1e-12:
+                if self.reserved <= 1e-12:
+                    return False
+                await self._changed.wait()
+            self.reserved += amount
+            return True
+
+    async def settle(self, reserved: float, cost: float) -> None:
+        """A call that had `reserved` set aside cost `cost`."""
+        if self.cap is None:
+            self.spent += cost
+            return
+        async with self._changed:
+            self.reserved -= reserved
+            self.spent += cost
+            self._changed.notify_all()

@@ -1,0 +1,49 @@
+"""Group commit: a caller goes on when its entry is on disk, and what arrives meanwhile shares the next transaction."""
+
+import asyncio
+
+from tierwise.store import Store
+from tierwise.store.attempts import Intent, Settlement
+
+
+class Journal:
+    """The ledger of one run, written from the event loop without blocking it. An fsync a call would allow 300 calls a second at best."""
+
+    def __init__(self, store: Store, run_id: str) -> None:
+        self._store, self._run_id = store, run_id
+        self._waiting: list[tuple[Intent | Settlement, asyncio.Future]] = []
+        self._writer: asyncio.Task | None = None
+
+    async def intend(self, intent: Intent) -> int:
+        """Commit that a request is about to be sent; its attempt id."""
+        return await self._put(intent)
+
+    async def settle(self, settlement: Settlement) -> None:
+        """Commit how it ended, with its outcome."""
+        await self._put(settlement)
+
+    async def _put(self, entry: Intent | Settlement) -> int | None:
+        kept: asyncio.Future = asyncio.get_running_loop().create_future()
+        self._waiting.append((entry, kept))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write())
+        return await kept
+
+    async def _write(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            try:
+                results = await asyncio.to_thread(self._store.attempts.commit, self._run_id, [entry for entry, _ in batch])
+            except Exception as error:
+                for _, kept in batch:
+                    if not kept.done():
+                        kept.set_exception(error)
+                continue
+            for (_, kept), result in zip(batch, results, strict=True):
+                if not kept.done():
+                    kept.set_result(result)
+
+    async def close(self) -> None:
+        """Wait until everything handed in is on disk."""
+        while self._writer is not None and not self._writer.done():
+            await asyncio.wait({self._writer})

@@ -1,0 +1,118 @@
+"""Runs in the background of one process: started once, watched from anywhere, going on when the page that started them is gone."""
+
+import atexit
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from tierwise.errors import TierwiseError
+from tierwise.runs.execute import execute
+from tierwise.runs.stopping import Stop
+from tierwise.store import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """What the card of a run shows."""
+
+    done: int
+    total: int
+    failed: int
+    spent_usd: float
+    unsettled_usd: float
+    """Requests whose cost is not known, at the most they can have cost."""
+    seconds_left: float | None
+    """None while nothing tells yet."""
+
+
+@dataclass
+class _Going:
+    thread: threading.Thread
+    stop: Stop
+    began: float
+    done_before: int
+
+
+class RunQueue:
+    """Keyed by run id: a second start of a run that goes on is the same run, never a second payment."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._going: dict[str, _Going] = {}
+        self._totals: dict[str, int] = {}
+        for run in store.runs.list():
+            if run.status == "running":  # this process alone has the file, so nobody is running it
+                store.runs.set_status(run.id, "stopped", "Tierwise ended during the run. Resume goes on with what has no answer yet.")
+        atexit.register(self.close)
+
+    def start(self, run_id: str) -> None:
+        """Start or resume a run; nothing happens where it is going on."""
+        with self._lock:
+            if run_id in self._going:
+                return
+            stop = Stop()
+            thread = threading.Thread(target=self._run, args=(run_id, stop), name=f"run-{run_id}", daemon=True)
+            self._going[run_id] = _Going(thread, stop, time.monotonic(), self._store.runs.progress(run_id).done)
+            self._store.runs.set_status(run_id, "running")
+            thread.start()
+
+    def is_running(self, run_id: str) -> bool:
+        with self._lock:
+            return run_id in self._going
+
+    def cancel(self, run_id: str) -> None:
+        """Nothing more is sent; calls under way get less than a second. Outcomes so far stay."""
+        with self._lock:
+            going = self._going.get(run_id)
+        if going:
+            going.stop.cancel()
+
+    def progress(self, run_id: str) -> RunProgress:
+        so_far, total = self._store.runs.progress(run_id), self._total(run_id)
+        with self._lock:
+            going = self._going.get(run_id)
+        left = None
+        if going and (new := so_far.done - going.done_before) > 0:
+            left = (total - so_far.done) * (time.monotonic() - going.began) / new
+        return RunProgress(so_far.done, total, so_far.failed, so_far.spent_usd, so_far.unsettled_usd, left)
+
+    def wait(self, run_id: str, timeout_s: float | None = None) -> None:
+        """Until the run is over."""
+        with self._lock:
+            going = self._going.get(run_id)
+        if going:
+            going.thread.join(timeout_s)
+
+    def close(self) -> None:
+        """Let calls under way come in, for ten seconds at most, and leave every run ready to resume."""
+        with self._lock:
+            going = list(self._going.values())
+        for one in going:
+            one.stop.drain()
+        deadline = time.monotonic() + 10
+        for one in going:
+            one.thread.join(max(0.0, deadline - time.monotonic()))
+        atexit.unregister(self.close)
+
+    def _run(self, run_id: str, stop: Stop) -> None:
+        try:
+            execute(self._store, run_id, stop=stop)
+        except TierwiseError as error:  # `execute` leaves its words with the run
+            log.warning("run %s stopped: %s", run_id, error)
+            self._store.runs.set_status(run_id, "stopped", str(error))
+        except Exception:
+            log.exception("run %s ended with an error", run_id)
+        finally:
+            with self._lock:
+                del self._going[run_id]
+
+    def _total(self, run_id: str) -> int:
+        if run_id not in self._totals:
+            run = self._store.runs.get(run_id)
+            size = self._store.evalsets.info(run.evalset_id).size
+            self._totals[run_id] = size * len(run.tiers) * int(run.params.get("repeats", 1))
+        return self._totals[run_id]

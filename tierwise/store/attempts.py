@@ -1,0 +1,87 @@
+"""The ledger: a row is committed before each paid request is sent, and a second one says how it ended. Nothing is changed in place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+import pandas as pd
+import pyarrow as pa
+
+from tierwise.store.connection import Connection, insert
+from tierwise.store.runs import Cell, outcome_rows
+from tierwise.types import Outcome, now
+
+AttemptStatus = Literal["answered", "refused", "unknown"]
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A request about to be sent."""
+
+    cell: Cell
+    reserved_usd: float | None
+    """The most it can cost; None for an unpriced tier."""
+    model: str = ""
+    sent_at: datetime = field(default_factory=now)
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """How an attempt ended; with an outcome the cell is done, without one it may be tried again."""
+
+    attempt_id: int
+    status: AttemptStatus
+    """`refused` was not billed; `unknown` may have been, and counts at what was reserved."""
+    cost_usd: float | None = None
+    error: str | None = None
+    http_status: int | None = None
+    outcome: Outcome | None = None
+    closed_at: datetime = field(default_factory=now)
+
+
+LEDGER = """
+    SELECT a.id, a.sample_id, a.tier, a.repeat, a.model, a.sent_at, s.closed_at, coalesce(s.status, 'unknown') AS status, s.http_status,
+           a.reserved_usd, s.cost_usd, CASE WHEN s.status = 'refused' THEN 0 ELSE coalesce(s.cost_usd, a.reserved_usd) END AS counted_usd, s.error
+    FROM attempts a LEFT JOIN settlements s ON s.attempt_id = a.id
+"""
+
+
+class Attempts:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def commit(self, run_id: str, entries: Sequence[Intent | Settlement]) -> list[int | None]:
+        """Keep intents and settlements in one transaction, outcomes with them; an attempt id for each intent, in order."""
+        intents = [e for e in entries if isinstance(e, Intent)]
+        settlements = [e for e in entries if isinstance(e, Settlement)]
+        with self._connection.write() as cursor:
+            ids: list[int] = []
+            if intents:
+                ids = [i for (i,) in cursor.execute("SELECT nextval('attempt_ids') FROM range(?)", [len(intents)]).fetchall()]
+                insert(cursor, "attempts", pa.table({
+                    "id": pa.array(ids, pa.int64()), "run_id": pa.array([run_id] * len(intents), pa.string()),
+                    "sample_id": pa.array([i.cell[0] for i in intents], pa.string()), "tier": pa.array([i.cell[1] for i in intents], pa.string()),
+                    "repeat": pa.array([i.cell[2] for i in intents], pa.int32()), "model": pa.array([i.model for i in intents], pa.string()),
+                    "reserved_usd": pa.array([i.reserved_usd for i in intents], pa.float64()),
+                    "sent_at": pa.array([i.sent_at for i in intents], pa.timestamp("us")),
+                }))  # fmt: skip
+            if settlements:
+                insert(cursor, "settlements", pa.table({
+                    "attempt_id": pa.array([s.attempt_id for s in settlements], pa.int64()),
+                    "closed_at": pa.array([s.closed_at for s in settlements], pa.timestamp("us")),
+                    "status": pa.array([s.status for s in settlements], pa.string()),
+                    "cost_usd": pa.array([s.cost_usd for s in settlements], pa.float64()),
+                    "error": pa.array([s.error for s in settlements], pa.string()),
+                    "http_status": pa.array([s.http_status for s in settlements], pa.int32()),
+                }))  # fmt: skip
+                insert(cursor, "outcomes", outcome_rows(run_id, [s.outcome for s in settlements if s.outcome is not None]))
+        taken = iter(ids)
+        return [next(taken) if isinstance(e, Intent) else None for e in entries]
+
+    def frame(self, run_id: str) -> pd.DataFrame:
+        """Every request of a run in the order of sending. `counted_usd` is the cost, or what was reserved where that is not known."""
+        with self._connection.read() as cursor:
+            return cursor.execute(f"{LEDGER} WHERE a.run_id = ? ORDER BY a.id", [run_id]).df()
