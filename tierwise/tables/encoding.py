@@ -1,0 +1,41 @@
+"""From bytes to text: UTF-8 as it stands, other encodings only when they are certain enough, and then with a notice."""
+
+import codecs
+import re
+
+from tierwise.errors import BadInput
+
+MARKS = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
+
+
+def decode(data: bytes) -> tuple[str, list[str]]:
+    """The text without its byte order mark, and notices.
+
+    Raises:
+        BadInput: neither UTF-8, marked UTF-16 or UTF-32, nor Windows-1252; names the line.
+    """
+    for mark, name in MARKS.items():
+        if data.startswith(mark):
+            try:
+                return data.decode(name.lower()), [f"The file is {name}; it was read as such."]
+            except UnicodeDecodeError as error:
+                raise BadInput(f"the file is marked as {name}, but byte {error.start:,} is no {name}. Save it as UTF-8.") from error
+    try:
+        return data.decode("utf-8-sig"), []
+    except UnicodeDecodeError as error:
+        return _windows(data, error)
+
+
+def _windows(data: bytes, error: UnicodeDecodeError) -> tuple[str, list[str]]:
+    line = data.count(b"\n", 0, error.start) + 1
+    broken = data.decode("utf-8", "replace")
+    wide = len(re.findall(r"[^\x00-\x7f\ufffd]", broken))
+    if wide > broken.count("\ufffd"):  # as Windows-1252 every one of these would turn into two or three wrong letters
+        raise BadInput(f"line {line}: byte 0x{data[error.start]:02x} is damaged UTF-8; the rest of the file is UTF-8. Mend that line.")
+    try:
+        text = data.decode("cp1252")
+    except UnicodeDecodeError as other:
+        line = data.count(b"\n", 0, other.start) + 1
+        raise BadInput(f"line {line}: byte 0x{data[other.start]:02x} is neither UTF-8 nor Windows-1252. Save the file as UTF-8.") from other
+    seen = re.search(r"\w*[^\x00-\x7f]\w*", text)
+    return text, [f"The file is not UTF-8 (first at line {line}); it was read as Windows-1252, so that line {line} has {seen[0][:40]!r}. Check that letter."]
