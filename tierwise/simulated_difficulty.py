@@ -11,17 +11,26 @@ from tierwise.types import Sample
 HEAD, TAIL = 700, 900
 """Characters read of a prompt: the task is stated at either end, and what lies between is a document to look things up in."""
 
+ASK_HEAD, ASK_TAIL = 250, 500
+"""Those of them that make it hard or easy: of a long text most words are beside the point."""
+
 KINDS = (
-    ("classif|label|rout|triage|moderat|sentiment|intent", -1.0),
-    ("extract|field|entit|parse|pars", -0.75),
-    ("summar|digest|rewrit|translat|greet|chat", -0.7),
-    ("contract|legal|clause|complian", 0.9),
+    ("classif|label|rout|triage|moderat|sentiment|intent", -0.15),
+    ("extract|field|entit|parse|pars", 0.05),
+    ("summar|digest|rewrit|translat|greet|chat", -0.6),
+    ("contract|legal|clause|complian", 0.2),
     ("document|doc_|search|lookup|rag|faq|qa", -0.8),
-    ("arithm|math|calc|number", 0.75),
-    ("reason|logic|plan|puzzle|analy", 1.0),
-    ("code|program|sql|debug", 1.1),
+    ("arithm|math|calc|number", 0.6),
+    ("reason|logic|plan|puzzle|analy", 0.6),
+    ("code|program|sql|debug", 0.9),
 )
 """Parts of the names of request types, and how much harder than the usual such a request is. The first that fits holds."""
+
+CUES, USUAL = 1.6, 1.25
+"""How much the cues count, and their sum in a usual prompt."""
+
+DENSE, LOOKED_UP = 250, 0.3
+"""Characters of which the cues count in full, and how much easier a long document makes it."""
 
 CODE = re.compile(r"```|^\s*(?:def|class|import|from|return|for|while|const|let|SELECT)\b|[;{}]\s*$|\w\(\)", re.M)
 NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
@@ -46,6 +55,8 @@ class Text:
 
     task: str
     """Its beginning and end, where the task is stated."""
+    ask: str
+    """The same, shorter."""
     characters: int
     """Of all messages."""
 
@@ -53,29 +64,33 @@ class Text:
 def read(chat: Sequence[dict[str, str]]) -> Text:
     """The last user message, shortened in the middle, and the length of all messages."""
     last = next((m["content"] for m in reversed(chat) if m["role"] == "user"), chat[-1]["content"] if chat else "")
-    task = last if len(last) <= HEAD + TAIL else f"{last[:HEAD]}\n{last[-TAIL:]}"
-    return Text(task, sum(len(m["content"]) for m in chat))
+    return Text(_ends(last, HEAD, TAIL), _ends(last, ASK_HEAD, ASK_TAIL), sum(len(m["content"]) for m in chat))
+
+
+def _ends(text: str, head: int, tail: int) -> str:
+    return text if len(text) <= head + tail else f"{text[:head]}\n{text[-tail:]}"
 
 
 def visible(sample: Sample, text: Text) -> float:
-    """The part of the difficulty that the prompt shows; about -2 for routine requests, 2 for hard ones."""
-    return _visible(text.task, text.characters, sample.request_type or "", len(sample.reference or ""))
+    """The part of the difficulty that the prompt shows; about -1 for routine requests, 1 for hard ones."""
+    return _visible(text.ask, text.characters, sample.request_type or "", len(sample.reference or ""))
 
 
 @lru_cache(8192)
-def _visible(task: str, characters: int, request_type: str, answer: int) -> float:
-    log = math.log1p
-    long = characters > len(task)
-    code, numbers = log(len(CODE.findall(task))), log(len(NUMBER.findall(task)))
-    reasoning, constraint = log(len(REASONING.findall(task))), log(len(CONSTRAINT.findall(task)))
-    cues = 0.35 * reasoning + 0.4 * constraint + 0.2 * numbers + 0.15 * log(task.count("?")) + 0.25 * log(len(SENTENCE.findall(task)))
-    foreign = sum(c > "\x7f" for c in task) / max(len(task), 1)
-    cues += 0.5 * min(1.0, foreign * 40) + 0.1 * log(answer / 20)
-    cues -= 1.2 if long else 0.1 * log(characters / 200)  # of a long text most words are beside the point, so its cues weigh less
+def _visible(ask: str, characters: int, request_type: str, answer: int) -> float:
+    share = DENSE / max(DENSE, len(ask))
+
+    def count(pattern: re.Pattern[str]) -> float:
+        return math.log1p(len(pattern.findall(ask)) * share)
+
+    cues = 0.35 * count(REASONING) + 0.4 * count(CONSTRAINT) + 0.2 * count(NUMBER) + 0.2 * count(SENTENCE) + 0.15 * math.log1p(ask.count("?"))
+    cues += 0.1 * math.log1p(min(characters, 1500) / 200) + 0.1 * math.log1p(answer / 20)
+    cues += 0.4 * min(1.0, 40 * sum(c > "\x7f" for c in ask) / max(len(ask), 1))
     kind = _kind(request_type.lower())
     if kind is None:
-        kind = 0.35 * code + 0.3 * log(len(LEGAL.findall(task))) + 0.25 * reasoning - 0.6 * min(1, len(SIMPLE.findall(task))) - 0.3
-    return kind + cues - 1.5
+        kind = 0.3 * count(CODE) + 0.5 * count(LEGAL) - 0.6 * min(1, len(SIMPLE.findall(ask))) + 0.2
+    looked_up = math.log1p(max(0, characters - 2000) / 2000)  # a long document is there to find something in
+    return kind + CUES * (cues - USUAL) - LOOKED_UP * looked_up
 
 
 @lru_cache(1024)
