@@ -123,6 +123,7 @@ def test_another_model_that_served_is_told(store, provider, started, tier):
 def test_without_faults_ledger_and_provider_agree_to_the_cent(store, provider, started, tier):
     run = started(tier("small"), tier("large"), n=30, repeats=2)
     ledger = store.attempts.frame(run.id)
+    assert ledger[ledger["status"] != "answered"]["error"].tolist() == []
     assert len(ledger) == len(provider.seen) == 120 == len(store.runs.outcomes(run.id))
     assert ledger["cost_usd"].sum() == pytest.approx(provider.billed_usd)
     assert {s.request_id for s in provider.seen} == {f"tierwise-{run.id}-{i}" for i in ledger["id"]}

@@ -40,7 +40,7 @@ def execute(
     Raises:
         TierwiseError: a key is missing, or the workspace could not be written. The run can be resumed.
     """
-    run, stop = store.runs.get(run_id), stop or Stop()
+    run, stop = store.runs.get(run_id), Stop() if stop is None else stop
     samples = {s.id: s for s in store.evalsets.get(run.evalset_id).samples}
     done = store.runs.done_cells(run.id)
     cells = all_cells(run, list(samples.values()))
