@@ -7,6 +7,6 @@ from tierwise.evalsets.shipped import ShippedSet, load_shipped, shipped
 from tierwise.tables import Problem
 
 __all__ = [
-    "USES", "Parsed", "Problem", "ShippedSet", "digest_of", "evalset_of", "load_shipped", "parse_evalset", "problems_error", "shipped", "to_jsonl",
-    "use_of",
+    "USES", "Parsed", "Problem", "ShippedSet", "digest_of", "evalset_of", "load_shipped", "parse_evalset", "problems_error", "shipped",
+    "to_jsonl", "use_of",
 ]  # fmt: skip

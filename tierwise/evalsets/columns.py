@@ -13,17 +13,21 @@ MANY = ("metadata", "ignore")
 """Uses that any number of columns may have; each other one has one column."""
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
-    "input": ("input", "prompt", "question", "query", "user_input", "user_prompt", "user_message", "user_query", "prompt_text", "instruction",
-              "instructions", "user", "request", "problem", "message", "utterance", "text", "content", "body", "prompts", "questions", "inputs"),
-    "reference": ("reference", "reference_answer", "expected", "expected_output", "expected_answer", "expected_response", "ground_truth", "gold",
-                  "gold_answer", "golden_answer", "target", "ideal", "correct_answer", "right_answer", "answer", "solution", "answers", "label",
-                  "output", "response", "completion"),
+    "input": (
+        "input", "prompt", "question", "query", "user_input", "user_prompt", "user_message", "user_query", "prompt_text", "instruction",
+        "instructions", "user", "request", "problem", "message", "utterance", "text", "content", "body", "prompts", "questions", "inputs",
+    ),
+    "reference": (
+        "reference", "reference_answer", "expected", "expected_output", "expected_answer", "expected_response", "ground_truth", "gold",
+        "gold_answer", "golden_answer", "target", "ideal", "correct_answer", "right_answer", "answer", "solution", "answers", "label",
+        "output", "response", "completion",
+    ),
     "request_type": ("request_type", "type", "category", "task", "task_type", "intent", "topic", "kind", "use_case", "request_kind"),
     "context": ("context", "contexts", "document", "passage", "documents", "article", "background", "retrieved_contexts"),
     "system": ("system", "system_prompt", "system_message", "system_instruction"),
     "messages": ("messages", "conversation", "conversations", "chat", "dialogue", "dialog", "turns"),
     "id": ("id", "sample_id", "prompt_id", "question_id", "example_id", "item_id", "uid"),
-    "cluster": ("cluster", "family", "template", "group", "cluster_id", "group_id", "template_id", "source"),
+    "cluster": ("cluster", "family", "template", "cluster_id", "group_id", "template_id", "group", "source"),
     "weight": ("weight", "frequency", "freq", "count", "volume"),
     "metadata": ("metadata", "meta"),
 }  # fmt: skip
@@ -48,6 +52,7 @@ def guess(table: Table) -> dict[str, str]:
         if column is not None and mapping[column] == "metadata":
             mapping[column] = use
     _two_part_instructions(by_name, mapping)
+    _broad_groups(table, mapping)
     _conversations(table, mapping)
     return mapping
 
@@ -57,6 +62,13 @@ def _two_part_instructions(by_name: Mapping[str, str], mapping: dict[str, str]) 
     instruction = by_name.get("instruction") or by_name.get("instructions")
     if instruction and mapping.get(by_name.get("input", "")) == "input" and "context" not in mapping.values():
         mapping[instruction], mapping[by_name["input"]] = "input", "context"
+
+
+def _broad_groups(table: Table, mapping: dict[str, str]) -> None:
+    """A group or source with a few values over many prompts is a kind of request, not a family: as clusters it would leave no evidence."""
+    column = next((c for c, use in mapping.items() if use == "cluster" and normal(c) in ("group", "source")), None)
+    if column is not None and len({str(row.get(column)) for row in table.rows}) < max(2, len(table.rows) / 10):
+        mapping[column] = "metadata"
 
 
 def _conversations(table: Table, mapping: dict[str, str]) -> None:

@@ -31,7 +31,7 @@ def conversation(value: Any, notes: set[str]) -> tuple[dict[str, str], ...]:
         raise NotAConversation("the conversation is empty")
     messages = tuple(_message(item, f"message {i}", notes) for i, item in enumerate(value, 1))
     if messages[-1]["role"] != "user":
-        raise NotAConversation(f"ends with a message of the {messages[-1]['role']}; it must end with the user's, which the models then answer")
+        raise NotAConversation(f"ends with a message of the {messages[-1]['role']}; it must end with the user's, which is to be answered")
     return messages
 
 

@@ -52,7 +52,8 @@ def parse_evalset(data: bytes, filename: str, name: str, mapping: Mapping[str, s
             uses[lone] = "input"
             notices.append(f"No column is named as a prompt; {short(lone)} is the one with text and was taken.")
         else:
-            problems.append(Problem(None, None, None, f"No column is the prompt. Name one 'prompt', or map one to it. Columns: {listed(table.columns)}."))
+            what = "No column is the prompt. Name one 'prompt', or map one to it."
+            problems.append(Problem(None, None, None, f"{what} Columns: {listed(table.columns)}."))
     if problems:
         return Parsed(None, problems[:MAX_PROBLEMS], notices, uses, table)
     reading = _Reading(table, uses, problems, notices)
@@ -87,7 +88,6 @@ class _Reading:
         self.column = {use: column for column, use in self.uses.items() if use not in ("metadata", "ignore")}
 
     def samples(self) -> list[Sample]:
-        n = len(self.table.rows)
         messages = self._messages()
         inputs = self._inputs(messages)
         ids = self._ids()
@@ -96,16 +96,13 @@ class _Reading:
         weights, metadata = self._weights(), self._metadata()
         if self.problems:
             return []
-        samples = [
-            Sample(ids[i], inputs[i], reference[i], request_type[i], system[i], messages[i], context[i], cluster[i], weights[i], metadata[i])
-            for i in range(n)
-        ]
-        repeated = Counter((s.input, s.context, s.system, tuple((m["role"], m["content"]) for m in s.messages)) for s in samples)
-        extra = n - len(repeated)
+        fields = (ids, inputs, reference, request_type, system, messages, context, cluster, weights, metadata)
+        samples = [Sample(*values) for values in zip(*fields, strict=True)]
+        different = {(s.input, s.context, s.system, tuple((m["role"], m["content"]) for m in s.messages)) for s in samples}
+        extra = len(samples) - len(different)
         if extra:
-            self.notices.append(
-                f"{extra:,} of {n:,} prompts {'is' if extra == 1 else 'are'} the same as an earlier one. They are kept; tuning counts equal prompts as one."
-            )
+            same = f"{extra:,} of {len(samples):,} prompts {'is' if extra == 1 else 'are'} the same as an earlier one"
+            self.notices.append(f"{same}. They are kept; tuning counts equal prompts as one.")
         return samples
 
     def _texts(self, use: str) -> list[str | None]:
@@ -132,7 +129,7 @@ class _Reading:
         for kind, rows in kinds.items():
             self.notices.append(f"Column {short(column)} holds {kind} in {numbers(rows)}.")
         if use == "input" and (typed := self.table.typed.get(column)):
-            self.notices.append(f"Column {short(column)} holds numbers, dates or formulas' errors in {numbers(typed)}; their text was taken.")
+            self.notices.append(f"Column {short(column)} holds numbers, dates or errors in {numbers(typed)}; their text was taken.")
         return out
 
     def _as_text(self, use: str, value: Any) -> tuple[str | None, str]:
@@ -191,11 +188,12 @@ class _Reading:
             width = max(4, len(str(n)))
             return [f"{i:0{width}d}" for i in range(1, n + 1)]
         first: dict[str, int] = {}
+        mend = "give every row one of its own, or use the column as metadata"
         for row, text in enumerate(texts, 1):
             if text is None or not text.strip():
-                self._wrong(row, column, "there is no id; give every row one, or use the column as metadata")
+                self._wrong(row, column, f"there is no id; {mend}")
             elif text in first:
-                self._wrong(row, column, f"the id {short(text)} is that of row {first[text]} too; make them different, or use the column as metadata")
+                self._wrong(row, column, f"the id {short(text)} is that of row {first[text]} too; {mend}")
             else:
                 first[text] = row
         return [text or "" for text in texts]
@@ -277,7 +275,7 @@ def _no_constant(name: str) -> None:
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or (isinstance(value, str) and "_" in value):
         return None
     try:
         number = float(value)

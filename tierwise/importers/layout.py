@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tierwise.errors import BadInput
-from tierwise.evalsets.columns import listed, near, normal
-from tierwise.evalsets.columns import SYNONYMS as EVALSET_SYNONYMS
+from tierwise.evalsets.columns import SYNONYMS, listed, near, normal
 from tierwise.tables import Table
 from tierwise.tables.table import short
 
@@ -28,13 +27,13 @@ PARTS: dict[str, tuple[str, ...]] = {
 PROMPT: dict[str, tuple[str, ...]] = {
     "dataset": ("dataset", "dataset_name", "benchmark", "eval_name", "suite"),
     "sample_id": ("sample_id", "prompt_id", "question_id", "example_id", "item_id", "id", "uid"),
-    "input": ("prompt", "input", *EVALSET_SYNONYMS["input"]),
+    "input": ("prompt", "input", *SYNONYMS["input"]),
     "request_type": ("task", "request_type", "category", "task_type", "type", "subject", "subtask", "intent", "topic", "kind"),
-    "reference": tuple(n for n in EVALSET_SYNONYMS["reference"] if n not in PARTS["output"]) + ("answer",),
-    "system": EVALSET_SYNONYMS["system"],
-    "messages": EVALSET_SYNONYMS["messages"],
-    "context": EVALSET_SYNONYMS["context"],
-    "cluster": tuple(n for n in EVALSET_SYNONYMS["cluster"] if n != "source"),
+    "reference": (*(n for n in SYNONYMS["reference"] if n not in PARTS["output"]), "answer"),
+    "system": SYNONYMS["system"],
+    "messages": SYNONYMS["messages"],
+    "context": SYNONYMS["context"],
+    "cluster": tuple(n for n in SYNONYMS["cluster"] if n != "source"),
     "weight": ("weight",),
 }
 """What is known of one prompt."""
@@ -179,6 +178,7 @@ def _check(table: Table, found: Layout) -> None:
         )
     scored = "score" in found.parts if found.model is not None else any("score" in parts for parts in found.models.values())
     if not scored:
-        raise BadInput(f"No column holds the scores. Name one 'score', or map one (COLUMN=score{'' if found.model else ':MODEL'}). {columns}")
+        score = "score" if found.model is not None else "score:MODEL"
+        raise BadInput(f"No column holds the scores. Name one 'score', or map one (COLUMN={score}). {columns}")
     if not {"sample_id", "input", "messages"} & found.prompt.keys():
         raise BadInput(f"No column tells the prompts apart. Name one 'prompt' or 'sample_id', or map one (COLUMN=prompt). {columns}")

@@ -3,7 +3,9 @@
 import csv
 import io
 import itertools
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from tierwise import settings
 from tierwise.errors import BadInput
@@ -14,6 +16,9 @@ DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 LOOKED_AT = 64_000
 """Characters from which the delimiter is told."""
 
+SAID = re.compile(r"sep=(.)(?:\r\n|\r|\n)")
+"""Some spreadsheets write the delimiter into a line of its own before the header."""
+
 MAX_PROBLEMS = 1_000
 
 csv.field_size_limit(settings.MAX_UPLOAD_BYTES)  # the module's own limit, 131,072 characters, is less than a long document
@@ -22,10 +27,11 @@ csv.field_size_limit(settings.MAX_UPLOAD_BYTES)  # the module's own limit, 131,0
 @READERS.add("csv")
 def read_csv(data: bytes, max_rows: int) -> Table:
     text, notices = decode(data)
-    delimiter = told_delimiter(text)
+    said = SAID.match(text)
+    delimiter = said[1] if said else told_delimiter(text)
     if delimiter != ",":
-        notices.append(f"Cells are separated by {DELIMITERS[delimiter]}.")
-    return _read(text, delimiter, notices, max_rows)
+        notices.append(f"Cells are separated by {DELIMITERS.get(delimiter, delimiter)}.")
+    return _read(text[said.end() :] if said else text, delimiter, notices, max_rows, 2 if said else 1)
 
 
 @READERS.add("tsv")
@@ -47,17 +53,17 @@ def told_delimiter(text: str) -> str:
     return max(found, key=found.__getitem__, default=",")
 
 
-def _read(text: str, delimiter: str, notices: list[str], max_rows: int) -> Table:
+def _read(text: str, delimiter: str, notices: list[str], max_rows: int, first: int = 1) -> Table:
     if not text.strip():
         raise BadInput("the file is empty.")
     if "\0" in text and text.count("\0") > len(text) // 4:
         raise BadInput("line 1: every other byte is NUL, as in UTF-16 without its mark. Save the file as UTF-8.")
-    records = _records(text, delimiter)
+    records = _records(text, delimiter, first)
     problems: list[Problem] = []
     try:
         header_line, header = next(((line, r) for line, r in records if r), (1, []))
     except csv.Error as error:
-        raise BadInput(str(_broken(text, delimiter, error, None))) from error
+        raise BadInput(f"{_broken(text, delimiter, None, first)}.") from error
     check_columns(header)
     columns, kept, rows, lines, blank, empty = header, len(header), [], [], [], []
     look_inside = "\0" in text or len(text) > MAX_CELL
@@ -80,8 +86,8 @@ def _read(text: str, delimiter: str, notices: list[str], max_rows: int) -> Table
                 raise too_many_rows(f"more than {max_rows:,}", max_rows)
             if len(problems) >= MAX_PROBLEMS:
                 break
-    except csv.Error as error:
-        problems.append(_broken(text, delimiter, error, len(rows) + 1))
+    except csv.Error:
+        problems.append(_broken(text, delimiter, len(rows) + 1, first))
     names, dropped = _names(header, header_line, rows, notices, problems)
     if not rows and not problems:
         raise BadInput(f"line {header_line}: there is a header, {', '.join(map(short, header[:5]))}, and no row below it.")
@@ -96,13 +102,13 @@ def _read(text: str, delimiter: str, notices: list[str], max_rows: int) -> Table
     return Table(tuple(names), rows, lines, tuple(notices), tuple(problems), blank_is_missing=True)
 
 
-def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Records with the line on which each begins."""
+def _records(text: str, delimiter: str, first: int = 1) -> Iterator[tuple[int, list[str]]]:
+    """Records with the line on which each begins; the text begins on line `first` of the file."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    line = 1
+    line = first
     for record in reader:
         yield line, record
-        line = reader.line_num + 1
+        line = reader.line_num + first
 
 
 def _names(header: list[str], line: int, rows: list[dict], notices: list[str], problems: list[Problem]) -> tuple[list[str], list[str]]:
@@ -119,7 +125,7 @@ def _names(header: list[str], line: int, rows: list[dict], notices: list[str], p
         if name.strip():
             continue
         cells = [row.get(name, "") for row in rows]
-        if header.count(name) == 1 and cells == [str(i + int(cells[0] == "1")) for i in range(len(cells))]:
+        if header.count(name) == 1 and cells and cells in ([str(i) for i in range(len(cells))], [str(i + 1) for i in range(len(cells))]):
             notices.append(f"Column {place} has no name and counts the rows; it was left out.")
             dropped.append(name)
         elif header.count(name) == 1 and not any(cells):
@@ -134,9 +140,8 @@ def _ragged(row: int, line: int, header: list[str], record: list[str]) -> Proble
     found, wanted = len(record), len(header)
     if found < wanted:
         return Problem(row, line, header[found], f"the row ends before this column: {found} cells, and the header has {wanted}")
-    extra = short(record[wanted])
-    cells = "1 cell" if wanted == 1 else f"{wanted} cells"
-    return Problem(row, line, None, f"{found} cells, and the header has {cells}; the first too many is {extra}. Put quotes around text with delimiters in it")
+    first = f"the first too many is {short(record[wanted])}"
+    return Problem(row, line, None, f"{found} cells, and the header has {wanted}; {first}. Put quotes around text that holds the delimiter")
 
 
 def _look(problems: list[Problem], row: int, line: int, columns: list[str], record: list[str]) -> None:
@@ -145,10 +150,10 @@ def _look(problems: list[Problem], row: int, line: int, columns: list[str], reco
             problems.append(Problem(row, line, column, found))
 
 
-def _broken(text: str, delimiter: str, error: csv.Error, row: int | None) -> Problem:
+def _broken(text: str, delimiter: str, row: int | None, first: int) -> Problem:
     """Where the quotes of the record at which reading stopped go wrong."""
-    header, start = _before_broken(text, delimiter)
-    lines = list(io.StringIO(text, newline=""))[start - 1 :]
+    header, start = _before_broken(text, delimiter, first)
+    lines = list(io.StringIO(text, newline=""))[start - first :]
     column, opened, at = 0, None, start
     state = "start"
     for at, piece in enumerate(lines, start):
@@ -163,20 +168,19 @@ def _broken(text: str, delimiter: str, error: csv.Error, row: int | None) -> Pro
                 state = "quoted"
             elif state == "closing" and char not in "\r\n":
                 name = header[column] if column < len(header) else f"{column + 1}"
-                return Problem(row, at, name, f"text follows the closing quote of the cell that begins on line {opened}; double the quotes inside it")
+                where = "" if opened == at else f", which is opened on line {opened}"
+                return Problem(row, at, name, f"text follows the closing quote of a cell{where}; double the quotes inside it")
             elif state == "start":
                 state = "plain"
     name = header[column] if column < len(header) else f"{column + 1}"
-    return Problem(row, opened or start, name, f"a quote is opened on line {opened or start} and never closed ({error})")
+    return Problem(row, opened or start, name, "a quote is opened here and never closed")
 
 
-def _before_broken(text: str, delimiter: str) -> tuple[list[str], int]:
+def _before_broken(text: str, delimiter: str, first: int) -> tuple[list[str], int]:
     """The header, and the line on which the first record that cannot be read begins."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    header, start = [], 1
-    try:
+    header, start = [], first
+    with suppress(csv.Error):
         for record in reader:
-            header, start = header or record, reader.line_num + 1
-    except csv.Error:
-        pass
+            header, start = header or record, reader.line_num + first
     return header, start

@@ -7,6 +7,11 @@ from tierwise.errors import BadInput
 
 MARKS = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
 
+OTHER_FILES = {
+    b"PK\x03\x04": "a ZIP or XLSX file", b"PAR1": "a Parquet file", b"\x1f\x8b": "a gzip file", b"\xd0\xcf\x11\xe0": "an old Office file",
+    b"%PDF-": "a PDF file",
+}  # fmt: skip
+
 
 def decode(data: bytes) -> tuple[str, list[str]]:
     """The text without its byte order mark, and notices.
@@ -14,6 +19,9 @@ def decode(data: bytes) -> tuple[str, list[str]]:
     Raises:
         BadInput: neither UTF-8, marked UTF-16 or UTF-32, nor Windows-1252; names the line.
     """
+    for start, kind in OTHER_FILES.items():
+        if data.startswith(start):
+            raise BadInput(f"this is {kind} and no text. Give its name the right ending, or save it again.")
     for mark, name in MARKS.items():
         if data.startswith(mark):
             try:
@@ -38,4 +46,5 @@ def _windows(data: bytes, error: UnicodeDecodeError) -> tuple[str, list[str]]:
         line = data.count(b"\n", 0, other.start) + 1
         raise BadInput(f"line {line}: byte 0x{data[other.start]:02x} is neither UTF-8 nor Windows-1252. Save the file as UTF-8.") from other
     seen = re.search(r"\w*[^\x00-\x7f]\w*", text)
-    return text, [f"The file is not UTF-8 (first at line {line}); it was read as Windows-1252, so that line {line} has {seen[0][:40]!r}. Check that letter."]
+    line = text.count("\n", 0, seen.start()) + 1
+    return text, [f"The file is not UTF-8; it was read as Windows-1252, so that line {line} has {seen[0][:40]!r}. Check that word."]

@@ -7,7 +7,18 @@ from typing import Any
 
 from tierwise.errors import BadInput
 from tierwise.tables.encoding import decode
-from tierwise.tables.table import READERS, Problem, Table, check_columns, numbers, short, too_many_rows, value_problem
+from tierwise.tables.table import (
+    MAX_CELL,
+    READERS,
+    Problem,
+    Table,
+    check_columns,
+    numbers,
+    short,
+    text_problem,
+    too_many_rows,
+    value_problem,
+)
 
 MAX_PROBLEMS = 1_000
 SPACE = " \t\r\n"
@@ -44,7 +55,8 @@ _decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant,
 @READERS.add("jsonl")
 def read_jsonl(data: bytes, max_rows: int) -> Table:
     text, notices = decode(data)
-    if text.lstrip(SPACE).startswith("[") and _fails(text.partition("\n")[0]):
+    whole = text.strip(SPACE)
+    if whole.startswith("[") and ("\n" not in whole or _fails(whole.partition("\n")[0])):
         return _document(text, [*notices, "The file is one JSON list, not JSON Lines; it was read as JSON."], max_rows)
     return _lines(text, notices, max_rows)
 
@@ -181,15 +193,14 @@ def _table(text: str, rows: list[dict], lines: list[int], notices: list[str], pr
     columns = tuple({key: None for row in rows for key in row})
     check_columns(columns)
     table = Table(columns, rows, lines)
-    # Only an escape can bring these in, and only brackets can nest; most files need no second look.
-    if "\\u" in text or max(map(len, text.split("\n"))) > 10_000 or text.count("[") + text.count("{") > 2 * len(rows) + 2:
+    for column in columns:
+        if wrong := text_problem(column) or (None if column.strip() else "has no name"):
+            row = next(i for i, r in enumerate(rows, 1) if column in r)
+            problems.append(table.problem(row, None, f"the key {ascii(column)[:60]} {wrong}"))
+    # Only an escape can bring in what cannot be kept, and only brackets can nest; most files need no second look.
+    if "\\u" in text or len(text) > MAX_CELL or text.count("[") + text.count("{") > 2 * len(rows) + 2:
         for number, row in enumerate(rows, 1):
             for column, value in row.items():
-                wrong = value_problem(column) or value_problem(value) if type(value) in (str, list, dict) else value_problem(column)
-                if wrong:
-                    problems.append(table.problem(number, column.replace("\0", "␀").encode(errors="replace").decode(), wrong))
-    for column in columns:
-        if not column.strip():
-            row = next(i for i, r in enumerate(rows, 1) if column in r)
-            problems.append(table.problem(row, column, "the key has no name"))
+                if isinstance(value, str | list | dict) and (wrong := value_problem(value)):
+                    problems.append(table.problem(number, column, wrong))
     return Table(columns, rows, lines, tuple(notices), tuple(problems[:MAX_PROBLEMS]))

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from tierwise.errors import BadInput
-from tierwise.tables.table import READERS, Table, check_columns, short, text_problem, too_many_rows, value_problem
+from tierwise.tables.table import READERS, Problem, Table, check_columns, short, text_problem, too_many_rows, value_problem
 
 MAX_VALUES = 20_000_000
 MAX_DECLARED = 512 * 1024 * 1024
@@ -59,7 +59,8 @@ def _guard(metadata: Any, max_rows: int) -> None:
     declared = sum(g.total_byte_size for g in groups)
     values = sum(g.column(c).num_values for g in groups for c in range(g.num_columns))
     if declared > MAX_DECLARED or values > MAX_VALUES:
-        raise BadInput(f"{declared / 2**20:,.0f} MiB and {values:,} values once unpacked; at most {MAX_DECLARED // 2**20} MiB and {MAX_VALUES:,} values are read.")
+        found = f"{declared / 2**20:,.0f} MiB and {values:,} values once unpacked"
+        raise BadInput(f"{found}; at most {MAX_DECLARED // 2**20} MiB and {MAX_VALUES:,} values are read. Take a sample of its rows.")
 
 
 def _names(names: list[str]) -> list[str]:
@@ -92,7 +93,7 @@ def _values(column: Any) -> list:
 def _plain(value: Any) -> Any:
     """As JSON has it. A float that is not a number is how data frames write a missing value."""
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return None if math.isnan(value) else value
     if isinstance(value, dict):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -128,12 +129,12 @@ def _has_bytes(value: Any) -> bool:
     return isinstance(value, bytes)
 
 
-def _problems(names: list[str], columns: dict[str, list]) -> list:
+def _problems(names: list[str], columns: dict[str, list]) -> list[Problem]:
     found = []
     for name in names:
         for row, value in enumerate(columns[name], 1):
-            if isinstance(value, str | dict | list) and (wrong := value_problem(value)):
-                found.append(Table((), ()).problem(row, name, wrong))
+            if isinstance(value, str | float | dict | list) and (wrong := value_problem(value)):
+                found.append(Problem(row, None, name, wrong))
     return found[:1_000]
 
 

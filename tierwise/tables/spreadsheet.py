@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections import defaultdict
 from typing import Any
+from xml.etree import ElementTree
 
 from tierwise.errors import BadInput
 from tierwise.tables.table import READERS, Problem, Table, check_columns, numbers, short, text_problem, too_many_rows
@@ -15,6 +16,10 @@ from tierwise.tables.table import READERS, Problem, Table, check_columns, number
 MAX_UNPACKED = 100 * 1024 * 1024
 MAX_ENTRIES = 2_000
 MAX_CELLS = 10_000_000
+BROKEN = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError, ElementTree.ParseError,
+)  # fmt: skip
+"""What opening a damaged archive raises."""
 
 
 @READERS.add("xlsx")
@@ -22,39 +27,50 @@ def read_xlsx(data: bytes, max_rows: int) -> Table:
     # Guarded here, in process: a child with a memory limit costs half a second for every small file, and sizes are declared and held to.
     import python_calamine
 
-    odd = _guard(data, max_rows)
+    odd = _guard(data)
     try:
         book = python_calamine.load_workbook(io.BytesIO(data))
         names = book.sheet_names
         sheet = book.get_sheet_by_index(0)
         if sheet.height * sheet.width > MAX_CELLS:
-            raise BadInput(f"sheet {short(names[0])} spans {sheet.height:,} rows and {sheet.width:,} columns. Remove what is far outside the table.")
+            spans = f"{sheet.height:,} rows and {sheet.width:,} columns"
+            raise BadInput(f"sheet {short(names[0])} spans {spans}. Remove what is far outside the table.")
         grid = sheet.to_python(skip_empty_area=True)
         first_row, first_column = sheet.start or (0, 0)
     except BadInput:
         raise
-    except Exception as error:  # the library has an exception class for each layer, and panics on some files
+    except BaseException as error:  # the library has an exception class for each layer, and its panics are no Exception
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         raise BadInput(f"not an XLSX file that can be read: {_line(error)}. Save it again as XLSX, or as CSV.") from error
-    notices = [f"Only the first sheet, {short(names[0])}, was read; the others are {', '.join(map(short, names[1:6]))}."] if len(names) > 1 else []
+    others = ", ".join(map(short, names[1:6]))
+    notices = [f"Only the first sheet, {short(names[0])}, was read; the others are {others}."] if others else []
     if not grid:
         raise BadInput(f"sheet {short(names[0])} is empty.")
     for (line, place), shown in odd.items():
         row, column = line - 1 - first_row, place - 1 - first_column
         if 0 <= row < len(grid) and 0 <= column < len(grid[row]) and grid[row][column] == "":
             grid[row][column] = shown
-    return _table(grid, first_row + 1, max_rows, notices)
+    return _table(grid, first_row + 1, first_column, max_rows, notices)
 
 
 class Shown(str):
     """What a cell shows in place of a value: an error such as #N/A, or a formula that was never computed."""
 
 
-def _table(grid: list[list], first_line: int, max_rows: int, notices: list[str]) -> Table:
+UNCOMPUTED = "="
+
+
+def _table(grid: list[list], first_line: int, first_column: int, max_rows: int, notices: list[str]) -> Table:
     header = [_text(cell) for cell in grid[0]]
     used = [i for i, name in enumerate(header) if name.strip() or any(len(r) > i and r[i] != "" for r in grid[1:])]
     header = [header[i] for i in used]
     check_columns(header)
-    problems = [Problem(None, first_line, _letters(i), "the column has no name; write one into the header") for i, n in zip(used, header, strict=True) if not n.strip()]
+    problems = [
+        Problem(None, first_line, _letters(first_column + i), "the column has no name; write one into the header")
+        for i, name in zip(used, header, strict=True)
+        if not name.strip()
+    ]
     for name in {n for n in header if n.strip() and header.count(n) > 1}:
         problems.append(Problem(None, first_line, name, f"{header.count(name)} columns have this name; rename them"))
     rows, lines, empty = [], [], []
@@ -71,8 +87,8 @@ def _table(grid: list[list], first_line: int, max_rows: int, notices: list[str])
         for name, value in zip(header, values, strict=True):
             row[name] = text = _text(value)
             if type(value) is not str:
-                if isinstance(value, Shown) and value.startswith("="):
-                    problems.append(Problem(len(rows) + 1, line, name, "a formula without a value; open the file in a spreadsheet, save it, and import it again"))
+                if isinstance(value, Shown) and value == UNCOMPUTED:
+                    problems.append(Problem(len(rows) + 1, line, name, "a formula without a value; save the file in a spreadsheet program"))
                 typed[name].append(len(rows) + 1)
             elif wrong := text_problem(text):
                 problems.append(Problem(len(rows) + 1, line, name, wrong))
@@ -85,7 +101,8 @@ def _table(grid: list[list], first_line: int, max_rows: int, notices: list[str])
     for name, at in typed.items():
         errors = [i for i in at if rows[i - 1][name].startswith("#")]
         if errors:
-            notices.append(f"Column {short(name)} holds an error such as {rows[errors[0] - 1][name]} in {numbers(errors)}; it is kept as that text.")
+            seen = rows[errors[0] - 1][name]
+            notices.append(f"Column {short(name)} holds an error such as {seen} in {numbers(errors)}; it is kept as that text.")
     return Table(tuple(dict.fromkeys(header)), rows, lines, tuple(notices), tuple(problems), True, {k: tuple(v) for k, v in typed.items()})
 
 
@@ -105,16 +122,15 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _guard(data: bytes, max_rows: int) -> dict[tuple[int, int], Shown]:
+def _guard(data: bytes) -> dict[tuple[int, int], Shown]:
     """Refuse a bomb by the sizes it declares, and find what the reader would pass over: error cells and uncomputed formulas."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
             unpacked = sum(e.file_size for e in entries)
             if len(entries) > MAX_ENTRIES or unpacked > MAX_UNPACKED:
-                raise BadInput(
-                    f"{unpacked / 2**20:,.0f} MiB in {len(entries):,} parts once unpacked; at most {MAX_UNPACKED // 2**20} MiB in {MAX_ENTRIES:,} are read. Save it as CSV."
-                )
+                found = f"{unpacked / 2**20:,.0f} MiB in {len(entries):,} parts once unpacked"
+                raise BadInput(f"{found}; at most {MAX_UNPACKED // 2**20} MiB in {MAX_ENTRIES:,} are read. Save it as CSV.")
             names = {e.filename for e in entries}
             if any(e.flag_bits & 1 for e in entries):
                 raise BadInput("the file is encrypted. Remove its password.")
@@ -127,37 +143,31 @@ def _guard(data: bytes, max_rows: int) -> dict[tuple[int, int], Shown]:
             return _odd_cells(archive, names)
     except BadInput:
         raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error, OSError, ValueError) as error:
+    except BROKEN as error:
         if data.startswith(b"\xd0\xcf\x11\xe0"):
             raise BadInput("an old .xls file, or an XLSX file with a password. Save it as XLSX without one.") from error
         raise BadInput(f"not an XLSX file: {_line(error)}.") from error
 
 
-CELL = re.compile(rb'<c\b([^>]*?)(?:/>|>(.*?)</c>)', re.S)
-ROW = re.compile(rb"<row\b")
-REFERENCE = re.compile(rb'\br="([A-Z]{1,3})(\d{1,7})"')
-
-
 def _odd_cells(archive: zipfile.ZipFile, names: set[str]) -> dict[tuple[int, int], Shown]:
     """(row, column) of the first sheet, counted from 1, with what the cell shows."""
     path = _first_sheet(archive, names)
-    if path is None:
+    xml = archive.read(path) if path else b""
+    if b't="e"' not in xml and b"<f" not in xml and b":f" not in xml:
         return {}
-    xml = archive.read(path)
-    if b't="e"' not in xml and b"<f" not in xml:
-        return {}
+    if b"<!DOCTYPE" in xml:
+        raise BadInput("its first sheet declares entities, which no spreadsheet program does. Save it again as XLSX.")
     found = {}
-    for cell in CELL.finditer(xml):
-        attributes, inside = cell[1], cell[2] or b""
-        at = REFERENCE.search(attributes)
-        if at is None:
+    for _, element in ElementTree.iterparse(io.BytesIO(xml)):
+        if element.tag.rpartition("}")[2] != "c":
             continue
-        value = re.search(rb"<v[^>]*>([^<]+)</v>", inside)
-        place = (int(at[2]), _number(at[1].decode()))
-        if b't="e"' in attributes and value:
-            found[place] = Shown(value[1].decode("utf-8", "replace"))
-        elif b"<f" in inside and value is None and b"<is>" not in inside and b't="str"' not in attributes:
-            found[place] = Shown("=")
+        inside = {child.tag.rpartition("}")[2]: child.text for child in element}
+        at = re.fullmatch(r"([A-Z]{1,3})(\d{1,7})", element.get("r", ""))
+        if at and element.get("t") == "e" and inside.get("v"):
+            found[int(at[2]), _number(at[1])] = Shown(inside["v"])
+        elif at and "f" in inside and not inside.get("v") and element.get("t") != "str":
+            found[int(at[2]), _number(at[1])] = Shown(UNCOMPUTED)
+        element.clear()
     return found
 
 

@@ -1,5 +1,6 @@
 """A table read from a file, nothing altered, and the door to its readers."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -73,7 +74,8 @@ def read_table(data: bytes, filename: str, max_rows: int = settings.MAX_SAMPLES)
     if suffix not in READERS:
         raise BadInput(f"{filename}: Tierwise reads {', '.join(READERS)}; this name ends in {'.' + suffix if suffix else 'no suffix'}.")
     if len(data) > settings.MAX_UPLOAD_BYTES:
-        raise BadInput(f"{filename}: {len(data) / 2**20:,.0f} MiB; at most {settings.MAX_UPLOAD_BYTES / 2**20:.0f} MiB are read. Take a sample of its rows.")
+        most = settings.MAX_UPLOAD_BYTES / 2**20
+        raise BadInput(f"{filename}: {len(data) / 2**20:,.0f} MiB; at most {most:.0f} MiB are read. Take a sample of its rows.")
     if not data:
         raise BadInput(f"{filename}: the file is empty.")
     try:
@@ -87,11 +89,10 @@ def too_many_rows(found: str, max_rows: int) -> BadInput:
 
 
 def check_columns(columns: Sequence[str]) -> None:
-    """Raises BadInput when there are too many; says where to look."""
+    """Raises BadInput when there are too many."""
     if len(columns) > MAX_COLUMNS:
-        raise BadInput(
-            f"{len(columns):,} columns; at most {MAX_COLUMNS:,} are read. The first beyond is column {MAX_COLUMNS + 1:,}, {short(columns[MAX_COLUMNS])}."
-        )
+        beyond = f"The first beyond is column {MAX_COLUMNS + 1:,}, {short(columns[MAX_COLUMNS])}"
+        raise BadInput(f"{len(columns):,} columns; at most {MAX_COLUMNS:,} are read. {beyond}.")
 
 
 def text_problem(value: str) -> str | None:
@@ -117,6 +118,8 @@ def value_problem(value: Any) -> str | None:
         if isinstance(item, str):
             if found := text_problem(item):
                 return found
+        elif isinstance(item, float) and not math.isfinite(item):
+            return f"{item} is no number that can be kept"
         elif isinstance(item, dict | list):
             if depth >= 50:
                 return "nested more than 50 deep"

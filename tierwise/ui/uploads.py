@@ -134,13 +134,10 @@ def _parsed(data: bytes, filename: str, name: str, mapping: tuple[tuple[str, str
 
 @st.cache_data(max_entries=4, show_spinner="Reading the file")
 def _models(data: bytes, filename: str) -> list[str]:
-    """The models of a long table, in order of appearance; none when there is no such column."""
-    from tierwise.tables import read_table
+    """The models of a table of results, in order of appearance."""
+    from tierwise.importers.recorded import models_in
 
-    table = read_table(data, filename)
-    if "model" not in table.columns:
-        return []
-    return list(dict.fromkeys(str(row["model"]) for row in table.rows if row.get("model")))
+    return models_in(data, filename)
 
 
 def _mapping(parsed, key: str) -> dict[str, str]:
