@@ -49,7 +49,7 @@ def test_each_library_is_imported_where_it_belongs(source):
 
 def test_slow_libraries_are_imported_inside_functions(source):
     _, _, tree = source
-    top = {library for node in tree.body for library, _ in imports(node) if not isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    top = {library for node in tree.body for library, _ in imports(node) if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
     assert not top & set(ONLY_INSIDE_FUNCTIONS)
 
 

@@ -24,7 +24,7 @@ class Sample:
 
     id: str
     input: str
-    """The user's text. Empty only where `messages` is given."""
+    """The user's text. Empty where `messages` is given, and for a prompt that is empty itself."""
     reference: str | None = None
     """The right answer, for scorers that compare."""
     request_type: str | None = None
@@ -92,6 +92,8 @@ class Tier:
     input_per_1m: float | None = None
     """US dollars for a million prompt tokens; None means unpriced, which is not the same as free."""
     output_per_1m: float | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    fallbacks: tuple[str, ...] = ()
     cached_input_per_1m: float | None = None
     """For prompt tokens that the provider had cached; None charges them in full."""
     rpm: float | None = None
@@ -100,8 +102,6 @@ class Tier:
     """Tokens a minute, likewise."""
     timeout_s: float | None = None
     """Seconds after which a call is given up; the run's own where None."""
-    params: Mapping[str, Any] = field(default_factory=dict)
-    fallbacks: tuple[str, ...] = ()
 
     @property
     def simulated(self) -> bool:

@@ -4,9 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from tierwise import settings
+
+# AppTest itself keeps functions in the session state; that ours holds values only is tried in a real browser.
+config.set_option("runner.enforceSerializableSessionState", False)
 
 SCREENS = ("home", "evalsets", "run", "compare", "tune", "export")
 
@@ -44,6 +48,12 @@ class App:
 
     def badges(self) -> str:
         return " ".join(m.value for m in self.at.markdown if "badge" in m.value)
+
+
+def app_query(at: AppTest, name: str) -> str:
+    """A parameter of the link; AppTest gives it as text before a run and as a list after one."""
+    value = at.query_params[name]
+    return value if isinstance(value, str) else value[0]
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.pages.conftest import App
+from tests.pages.conftest import App, app_query
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_a_run_ends_at_tune(ready: App):
     from tierwise.ui import state
 
     at = ready.click("start")
-    run_id = at.query_params["run"][0]
+    run_id = app_query(at, "run")
     for _ in range(100):
         if not state.run_queue().is_running(run_id):
             break
