@@ -15,21 +15,21 @@ ASK_HEAD, ASK_TAIL = 250, 500
 """Those of them that make it hard or easy: of a long text most words are beside the point."""
 
 KINDS = (
-    ("classif|label|rout|triage|moderat|sentiment|intent", -0.15),
-    ("extract|field|entit|parse|pars", 0.05),
-    ("summar|digest|rewrit|translat|greet|chat", -0.6),
-    ("contract|legal|clause|complian", 0.2),
-    ("document|doc_|search|lookup|rag|faq|qa", -0.8),
-    ("arithm|math|calc|number", 0.6),
-    ("reason|logic|plan|puzzle|analy", 0.6),
-    ("code|program|sql|debug", 0.9),
+    ("classif|label|rout|triage|moderat|sentiment|intent", -0.2),
+    ("extract|field|entit|parse|pars", 0.1),
+    ("summar|digest|rewrit|translat|greet|chat", -1.0),
+    ("contract|legal|clause|complian", 0.5),
+    ("document|doc_|search|lookup|rag|faq|qa", -1.2),
+    ("arithm|math|calc|number", 1.0),
+    ("reason|logic|plan|puzzle|analy", 1.1),
+    ("code|program|sql|debug", 1.8),
 )
 """Parts of the names of request types, and how much harder than the usual such a request is. The first that fits holds."""
 
-CUES, USUAL = 1.6, 1.25
+CUES, USUAL = 3.5, 1.25
 """How much the cues count, and their sum in a usual prompt."""
 
-DENSE, LOOKED_UP = 250, 0.3
+DENSE, LOOKED_UP = 250, 0.7
 """Characters of which the cues count in full, and how much easier a long document makes it."""
 
 CODE = re.compile(r"```|^\s*(?:def|class|import|from|return|for|while|const|let|SELECT)\b|[;{}]\s*$|\w\(\)", re.M)
@@ -72,7 +72,7 @@ def _ends(text: str, head: int, tail: int) -> str:
 
 
 def visible(sample: Sample, text: Text) -> float:
-    """The part of the difficulty that the prompt shows; about -1 for routine requests, 1 for hard ones."""
+    """The part of the difficulty that the prompt shows; about -2 for routine requests, 2 for hard ones."""
     return _visible(text.ask, text.characters, sample.request_type or "", len(sample.reference or ""))
 
 
@@ -88,7 +88,7 @@ def _visible(ask: str, characters: int, request_type: str, answer: int) -> float
     cues += 0.4 * min(1.0, 40 * sum(c > "\x7f" for c in ask) / max(len(ask), 1))
     kind = _kind(request_type.lower())
     if kind is None:
-        kind = 0.3 * count(CODE) + 0.5 * count(LEGAL) - 0.6 * min(1, len(SIMPLE.findall(ask))) + 0.2
+        kind = 0.7 * count(CODE) + 1.1 * count(LEGAL) - 1.3 * min(1, len(SIMPLE.findall(ask))) + 0.4
     looked_up = math.log1p(max(0, characters - 2000) / 2000)  # a long document is there to find something in
     return kind + CUES * (cues - USUAL) - LOOKED_UP * looked_up
 

@@ -15,8 +15,8 @@ from tierwise.simulated_answers import Dice, cut_off, right, wrong
 from tierwise.simulated_difficulty import Text, read, visible
 from tierwise.types import Outcome, Sample, Tier
 
-DISCRIMINATION = 2.2
-SHARED, OWN = 0.75, 0.3
+DISCRIMINATION = 5.0
+SHARED, OWN = 0.45, 0.35
 """Standard deviations of the residues: of the prompt, and of the prompt on one model."""
 
 FAILED, CUT_OFF = 0.0025, 0.006
@@ -42,9 +42,9 @@ class Model:
 
 
 MODELS = {
-    "sim/small": Model(0.6, 0.0, 0.28, 160, 256, 0.15, 0.60),
-    "sim/medium": Model(1.2, 0.4, 0.45, 95, 384, 0.80, 3.20),
-    "sim/large": Model(2.05, 1.0, 0.80, 60, 768, 2.50, 10.00),
+    "sim/small": Model(0.55, 0.0, 0.28, 160, 256, 0.15, 0.60),
+    "sim/medium": Model(1.45, 0.4, 0.45, 95, 384, 0.80, 3.20),
+    "sim/large": Model(2.55, 1.0, 0.80, 60, 768, 2.50, 10.00),
 }
 
 
