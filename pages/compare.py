@@ -71,7 +71,7 @@ def by_request_type(matrix: OutcomeMatrix) -> None:
 
     long = by_request_type(matrix)
     long["shown"] = [
-        f"{figures.percent(q)} {figures.interval(lo, hi)}" for q, lo, hi in zip(long["quality"], long["lo"], long["hi"], strict=True)
+        f"{figures.percent(q, 2)} {figures.interval(lo, hi, 1)}" for q, lo, hi in zip(long["quality"], long["lo"], long["hi"], strict=True)
     ]
     wide = long.pivot(index="request_type", columns="tier", values="shown")[list(matrix.tiers)]
     prompts = long.groupby("request_type", sort=False)["n"].max()

@@ -10,7 +10,7 @@ require_frame()
 
 shown = state.run_in_link()
 sets = state.evalsets()
-parts.header("Run", "Every prompt goes to every tier once; the answers are graded as they arrive. You see the price first.")
+parts.header("Run", "Every prompt goes to every tier once, and the answers are graded. You see the price first.")
 if shown and shown.params.get("demo") is None and shown.kind != "recorded":
     progress.watch(shown)
 if not sets:

@@ -59,7 +59,8 @@ def run(a: argparse.Namespace, store: Store) -> Result:
     finished = execute(store, planned.id, on_progress=progress, budget_usd=a.budget)
     figures = store.runs.progress(finished.id)
     data = {"run": finished.id, "name": finished.name, "status": finished.status, "note": finished.note, "calls": figures.done,
-            "failed": figures.failed, "spent_usd": figures.spent_usd, "simulated": finished.simulated}  # fmt: skip
+            "failed": figures.failed, "requests": figures.requests, "spent_usd": figures.spent_usd, "unsettled_usd": figures.unsettled_usd,
+            "unpriced": figures.unpriced, "simulated": finished.simulated}  # fmt: skip
     label = " (simulated)" if finished.simulated else ""
     note = f" {finished.note}" if finished.note else ""
     return Result(data, f"{finished.name}{label}: {finished.status}, {figures.done} outcomes, {figures.failed} failed, "
@@ -90,17 +91,24 @@ def _run_and_scorer(p: argparse.ArgumentParser) -> None:
 @command("summary", "Quality, cost and latency of each tier of a run.", _run_and_scorer)
 def summary(a: argparse.Namespace, store: Store) -> Result:
     from tierwise.grading import matrix
+    from tierwise.summary import by_request_type
     from tierwise.summary import summary as summarise
 
     found = store.runs.get(a.run)
-    tiers = summarise(matrix(store, found.id, a.scorer))
+    graded = matrix(store, found.id, a.scorer)
+    tiers, kinds = summarise(graded), by_request_type(graded)
     lines = [f"{found.name}{' (simulated)' if found.simulated else ''}: quality with 95% interval, cost per 1,000 requests"]
     for t in tiers:
         cost = "unpriced" if math.isnan(t.cost_per_1k_usd) else f"${t.cost_per_1k_usd:.4f}"
         beaten = f"; dominated by {t.dominated_by}" if t.dominated_by else ""
         lines.append(f"  {t.tier}: {t.quality:.2%} [{t.quality_ci95[0]:.2%}, {t.quality_ci95[1]:.2%}] n={t.n}, {cost}, "
                      f"{t.unscored} unscored, {t.failed} failed{beaten}")  # fmt: skip
-    data = {"run": found.id, "name": found.name, "simulated": found.simulated, "tiers": [t.to_json() for t in tiers]}
+    if kinds["request_type"].nunique() > 1:
+        for kind, rows in kinds.groupby("request_type", sort=False):
+            lines += [f"  {kind}:", *(f"    {r.tier}: {r.quality:.2%} [{r.lo:.2%}, {r.hi:.2%}] n={r.n}" for r in rows.itertuples())]
+    by_type = kinds.assign(quality_ci95=[list(pair) for pair in zip(kinds["lo"], kinds["hi"], strict=True)]).drop(columns=["lo", "hi"])
+    data = {"run": found.id, "name": found.name, "simulated": found.simulated, "tiers": [t.to_json() for t in tiers],
+            "by_request_type": by_type.to_dict("records")}  # fmt: skip
     return Result(data, "\n".join(lines))
 
 

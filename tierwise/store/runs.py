@@ -12,7 +12,7 @@ import pyarrow as pa
 from tierwise.errors import NotFound
 from tierwise.store.connection import Connection, insert
 from tierwise.store.grades import grade_rows
-from tierwise.types import Grade, Outcome, Run, RunStatus, Tier, now
+from tierwise.types import Grade, Outcome, Run, RunStatus, Tier
 
 Cell = tuple[str, str, int]
 """(sample_id, tier, repeat)"""

@@ -45,7 +45,7 @@ def seconds(value: float) -> str:
 
 def minutes(value: float) -> str:
     """A length of time given in minutes."""
-    return "under a minute" if value < 1 else f"{value:.0f} minutes" if value < 90 else f"{value / 60:.1f} hours"
+    return "< 1 min" if value < 1 else f"{value:.0f} min" if value < 90 else f"{value / 60:.1f} h"
 
 
 def count(number: float, noun: str) -> str:

@@ -7,7 +7,8 @@ from tierwise.ui.parts import guard
 
 HOME, EVALSETS, RUN = "pages/home.py", "pages/evalsets.py", "pages/run.py"
 COMPARE, TUNE, EXPORT = "pages/compare.py", "pages/tune.py", "pages/export.py"
-LOGO = settings.ROOT / "docs" / "images" / "logo.svg"
+LOGO, ICON = (settings.ROOT / "docs" / "images" / name for name in ("logo.svg", "icon.svg"))
+"""Files of our own: a named icon would be fetched from a font server."""
 
 
 def pages() -> list[st.Page]:
@@ -24,7 +25,7 @@ def pages() -> list[st.Page]:
 
 def frame() -> st.Page:
     """Configure the app, register every page, and return the one to run."""
-    st.set_page_config(page_title="Tierwise", page_icon=":material/alt_route:", layout="wide")
+    st.set_page_config(page_title="Tierwise", page_icon=str(ICON), layout="wide")
     st.logo(str(LOGO), size="medium")
     page = st.navigation(pages(), position="top")
     st.session_state["framed"] = True

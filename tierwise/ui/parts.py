@@ -59,7 +59,7 @@ def plain(text: str | None, *, code: bool = False, height: int | None = None) ->
 
 def figures(row: Sequence[Figure], columns: int | None = None) -> None:
     """Headline numbers of equal height, in one row unless told, that wrap on a narrow window."""
-    with st.grid(columns or len(row), min_column_width=170, gap="small"):
+    with st.grid(columns or len(row), min_column_width=140, gap="small"):
         for f in row:
             st.metric(f.label, f.value, f.below, delta_color=f.tone, delta_arrow="off", help=f.help, border=True, height="stretch")
 
