@@ -139,9 +139,13 @@ def _names(header: list[str], line: int, rows: list[dict], notices: list[str], p
 def _ragged(row: int, line: int, header: list[str], record: list[str]) -> Problem:
     found, wanted = len(record), len(header)
     if found < wanted:
-        return Problem(row, line, header[found], f"the row ends before this column: {found} cells, and the header has {wanted}")
+        return Problem(row, line, header[found], f"the row ends before this column: {_cells(found)}, and the header has {wanted}")
     first = f"the first too many is {short(record[wanted])}"
-    return Problem(row, line, None, f"{found} cells, and the header has {wanted}; {first}. Put quotes around text that holds the delimiter")
+    return Problem(row, line, None, f"{_cells(found)}, and the header has {wanted}; {first}. Put quotes around text with delimiters")
+
+
+def _cells(count: int) -> str:
+    return "1 cell" if count == 1 else f"{count} cells"
 
 
 def _look(problems: list[Problem], row: int, line: int, columns: list[str], record: list[str]) -> None:

@@ -181,7 +181,7 @@ def _fails(text: str) -> bool:
 def _reason(error: ValueError | RecursionError) -> str:
     if isinstance(error, RecursionError):
         return "nested too deep"
-    return "a number of more than 4,300 digits" if "int string conversion" in str(error) else str(error)
+    return "a number of more than 4,300 digits" if "string conversion" in str(error) else str(error)
 
 
 def _kind(value: Any) -> str:

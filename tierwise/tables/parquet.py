@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from tierwise.errors import BadInput
+from tierwise.tables.apart import apart
 from tierwise.tables.table import READERS, Problem, Table, check_columns, short, text_problem, too_many_rows, value_problem
 
 MAX_VALUES = 20_000_000
@@ -18,8 +19,8 @@ BATCH = 1_000
 
 
 @READERS.add("parquet")
+@apart
 def read_parquet(data: bytes, max_rows: int) -> Table:
-    # Guarded here, in process: a child with a memory limit costs a second for every small file, and what could fill the memory is declared.
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -33,6 +34,7 @@ def read_parquet(data: bytes, max_rows: int) -> Table:
         columns: dict[str, list] = {name: [] for name in names}
         size = 0
         for batch in file.iter_batches(BATCH, columns=names):
+            batch.validate(full=True)  # a damaged file may point outside its own words
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
                 values = _values(column)
                 size += sum(len(v) for v in values if type(v) is str)

@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from tierwise.errors import BadInput
+from tierwise.tables.apart import apart
 from tierwise.tables.table import READERS, Problem, Table, check_columns, numbers, short, text_problem, too_many_rows
 
 MAX_UNPACKED = 100 * 1024 * 1024
@@ -23,8 +24,8 @@ BROKEN = (
 
 
 @READERS.add("xlsx")
+@apart
 def read_xlsx(data: bytes, max_rows: int) -> Table:
-    # Guarded here, in process: a child with a memory limit costs half a second for every small file, and sizes are declared and held to.
     import python_calamine
 
     odd = _guard(data)
