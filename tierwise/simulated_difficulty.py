@@ -15,14 +15,14 @@ ASK_HEAD, ASK_TAIL = 250, 500
 """Those of them that make it hard or easy: of a long text most words are beside the point."""
 
 KINDS = (
-    ("classif|label|rout|triage|moderat|sentiment|intent", -0.2),
+    ("classif|label|rout|triage|moderat|sentiment|intent", -0.4),
     ("extract|field|entit|parse|pars", 0.1),
     ("summar|digest|rewrit|translat|greet|chat", -1.0),
-    ("contract|legal|clause|complian", 0.5),
-    ("document|doc_|search|lookup|rag|faq|qa", -1.2),
-    ("arithm|math|calc|number", 1.0),
-    ("reason|logic|plan|puzzle|analy", 1.1),
-    ("code|program|sql|debug", 1.8),
+    ("contract|legal|clause|complian", 0.6),
+    ("document|doc_|search|lookup|rag|faq|qa", -1.5),
+    ("arithm|math|calc|number", 1.1),
+    ("reason|logic|plan|puzzle|analy", 1.0),
+    ("code|program|sql|debug", 1.9),
 )
 """Parts of the names of request types, and how much harder than the usual such a request is. The first that fits holds."""
 

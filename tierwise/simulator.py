@@ -16,7 +16,7 @@ from tierwise.simulated_difficulty import Text, read, visible
 from tierwise.types import Outcome, Sample, Tier
 
 DISCRIMINATION = 5.0
-SHARED, OWN = 0.45, 0.35
+SHARED, OWN = 0.5, 0.3
 """Standard deviations of the residues: of the prompt, and of the prompt on one model."""
 
 FAILED, CUT_OFF = 0.0025, 0.006
@@ -43,8 +43,8 @@ class Model:
 
 MODELS = {
     "sim/small": Model(0.55, 0.0, 0.28, 160, 256, 0.15, 0.60),
-    "sim/medium": Model(1.45, 0.4, 0.45, 95, 384, 0.80, 3.20),
-    "sim/large": Model(2.55, 1.0, 0.80, 60, 768, 2.50, 10.00),
+    "sim/medium": Model(1.55, 0.4, 0.45, 95, 384, 0.80, 3.20),
+    "sim/large": Model(2.8, 1.0, 0.80, 60, 768, 2.50, 10.00),
 }
 
 
@@ -69,10 +69,9 @@ def simulate(sample: Sample, tier: Tier | str, seed: int = 0, repeat: int = 0) -
     chat = sample.chat()
     text = read(chat)
     prompt = _digest(*(part for m in chat for part in (m["role"], m["content"])), sample.reference or "")
-    item = Dice(_number(prompt, f"{seed}"))
-    own = Dice(_number(prompt, f"{seed}|{tier.model}"))
+    shared, own = (_normal((_number(prompt, key) + 0.5) / 2**64) for key in (f"{seed}", f"{seed}|{tier.model}"))
     call = Dice(_number(prompt, f"{seed}|{tier.model}|{repeat}"))
-    difficulty = visible(sample, text) + SHARED * _normal(item) + OWN * _normal(own)
+    difficulty = visible(sample, text) + SHARED * shared + OWN * own
     fate = call.roll()
     if fate < FAILED:
         return Outcome(
@@ -94,7 +93,7 @@ def _priced(
     cost = None
     if tier.input_per_1m is not None and tier.output_per_1m is not None:
         cost = (prompt_tokens * tier.input_per_1m + completion_tokens * tier.output_per_1m) / 1e6
-    latency = (model.first_s + prompt_tokens / 20_000 + completion_tokens / model.tokens_per_s) * math.exp(0.35 * _normal(call))
+    latency = (model.first_s + prompt_tokens / 20_000 + completion_tokens / model.tokens_per_s) * math.exp(0.35 * _normal(call.roll()))
     return Outcome(
         sample.id, tier.name, repeat, "truncated" if cut else "ok", output, finish_reason="length" if cut else "stop",
         prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, cost_usd=cost, latency_s=round(latency, 3),
@@ -124,5 +123,5 @@ def _number(digest: bytes, key: str) -> int:
     return int.from_bytes(blake2b(digest + key.encode(), digest_size=8).digest(), "big")
 
 
-def _normal(dice: Dice) -> float:
-    return NORMAL.inv_cdf(min(max(dice.roll(), 1e-12), 1 - 1e-12))
+def _normal(chance: float) -> float:
+    return NORMAL.inv_cdf(min(max(chance, 1e-12), 1 - 1e-12))
