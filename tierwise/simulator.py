@@ -1,7 +1,7 @@
 """Offline models that behave like models: they fail more on harder prompts, cost money on paper, and need no key and no network.
 
 Item response: a prompt's difficulty is what can be read off it, plus a residue that all models share, plus a small one of each model;
-an answer is right with probability logistic(DISCRIMINATION * (ability - difficulty)). A model that is to answer rightly now and then must
+an answer is right with probability (1 - SLIP) * logistic(DISCRIMINATION * (ability - difficulty)). A model that is to answer rightly now and then must
 know the right answer, so the caller hands over the sample's reference. No other part of Tierwise knows that a run is simulated.
 """
 
@@ -18,6 +18,9 @@ from tierwise.types import Outcome, Sample, Tier
 DISCRIMINATION = 5.0
 SHARED, OWN = 0.5, 0.3
 """Standard deviations of the residues: of the prompt, and of the prompt on one model."""
+
+SLIP = 0.008
+"""Share of answers that go wrong however easy the prompt is, so that now and then the weaker model is the right one."""
 
 FAILED, CUT_OFF = 0.0025, 0.006
 """Shares of calls that fail, and of answers that run out of tokens."""
@@ -42,9 +45,9 @@ class Model:
 
 
 MODELS = {
-    "sim/small": Model(0.55, 0.0, 0.28, 160, 256, 0.15, 0.60),
-    "sim/medium": Model(1.55, 0.4, 0.45, 95, 384, 0.80, 3.20),
-    "sim/large": Model(2.8, 1.0, 0.80, 60, 768, 2.50, 10.00),
+    "sim/small": Model(0.6, 0.0, 0.28, 160, 256, 0.15, 0.60),
+    "sim/medium": Model(1.6, 0.4, 0.45, 95, 384, 0.80, 3.20),
+    "sim/large": Model(2.9, 1.0, 0.80, 60, 768, 2.50, 10.00),
 }
 
 
@@ -79,7 +82,7 @@ def simulate(sample: Sample, tier: Tier | str, seed: int = 0, repeat: int = 0) -
             latency_s=round(0.2 + 2 * call.roll(), 3), served_model=tier.model,
         )  # fmt: skip
     cut = fate < FAILED + CUT_OFF
-    known = call.roll() < 1 / (1 + math.exp(-DISCRIMINATION * (model.ability - difficulty)))
+    known = call.roll() < (1 - SLIP) / (1 + math.exp(-DISCRIMINATION * (model.ability - difficulty)))
     output = cut_off(text.task, call) if cut else (right if known else wrong)(sample, text.task, call)
     return _priced(sample, tier, repeat, model, text, difficulty, output, cut, call)
 
