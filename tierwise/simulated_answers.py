@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 from tierwise.errors import TierwiseError
-from tierwise.scorers.auto import choose, named_scorer
+from tierwise.scorers.auto import LABEL_WORDS, choose, named_scorer
 from tierwise.scorers.choice import offered
 from tierwise.types import Sample
 
@@ -19,6 +19,9 @@ LISTED = re.compile(r"(?:[^,.:;()\[\]\n]{1,40},\s*)+(?:(?:or|and)\s+)?[^,.:;()\[
 BULLETS = re.compile(r"^\s*[-*•]\s+([^\n]{1,40})$", re.M)
 NAMES = re.compile(r"(?<![.!?]\s)(?<!^)\b[A-Z][\w'-]{2,}(?: [A-Z][\w'-]+)?", re.M)
 WORDS = re.compile(r"\S+")
+INSIDE = re.compile(r"[-:/A-Za-z_]")
+"""What stands beside a number that is part of a date, a time or a code."""
+
 OPPOSITES = {"yes": "no", "no": "yes", "true": "false", "false": "true", "positive": "negative", "negative": "positive"}
 FUZZY = ("token_f1", "rouge_l", "bleu", "chrf")
 THINKING = (
@@ -178,11 +181,12 @@ def _wrong_value(value: Any, task: str, dice: Dice) -> Any:
 
 
 def _wrong_prose(reference: str, task: str, dice: Dice, options: dict[str, Any]) -> str:
-    """Half of it, or another sentence of the prompt."""
+    """A third of it, or another sentence of the prompt."""
     words = reference.split()
     if dice.chance(0.6):
         at = int(dice.roll() * (len(words) // 2 + 1))
-        return " ".join(words[at : at + max(1, len(words) // 3)]) + ", as the text says."
+        part = " ".join(words[at : at + max(1, len(words) // 3)]).strip(",;: ")
+        return f"{part[:1].upper()}{part[1:]}."
     return free(task, dice)
 
 
@@ -229,6 +233,11 @@ def _shift(reference: str, task: str, dice: Dice, tolerance: float = 0.0, relati
         return dice.pick(OFF_TOPIC)
     at = dice.pick(found)
     digits = at[0].replace(",", "")
+    beside = reference[max(0, at.start() - 1) : at.start()] + reference[at.end() : at.end() + 1]
+    if digits.isdigit() and (INSIDE.search(beside) or (digits[0] == "0" and digits != "0")):
+        by = dice.pick((1, 2, 3))
+        moved = int(digits) - by if int(digits) > 25 or int(digits) == 10 ** len(digits) - 1 else int(digits) + by
+        return f"{reference[: at.start()]}{moved % 10 ** len(digits):0{len(digits)}d}{reference[at.end() :]}"
     value, places = float(digits), len(digits.partition(".")[2])
     step = 10.0**-places
     slack = max(tolerance, relative * value, step / 2)
@@ -252,7 +261,8 @@ def _other_labels(task: str, reference: str) -> tuple[str, ...]:
     for labels in lists:
         labels = [x.strip(" '\"`") for x in labels]
         if wanted in [x.lower() for x in labels]:
-            return tuple(dict.fromkeys(x for x in labels if x and x.lower() != wanted))
+            longest = max(LABEL_WORDS, len(wanted.split()))
+            return tuple(dict.fromkeys(x for x in labels if x and x.lower() != wanted and len(x.split()) <= longest))
     return ()
 
 

@@ -83,8 +83,8 @@ def _visible(ask: str, characters: int, request_type: str, answer: int) -> float
     def count(pattern: re.Pattern[str]) -> float:
         return math.log1p(len(pattern.findall(ask)) * share)
 
-    cues = 0.35 * count(REASONING) + 0.4 * count(CONSTRAINT) + 0.2 * count(NUMBER) + 0.2 * count(SENTENCE) + 0.15 * math.log1p(ask.count("?"))
-    cues += 0.1 * math.log1p(min(characters, 1500) / 200) + 0.1 * math.log1p(answer / 20)
+    cues = 0.35 * count(REASONING) + 0.4 * count(CONSTRAINT) + 0.2 * count(NUMBER) + 0.2 * count(SENTENCE)
+    cues += 0.15 * math.log1p(ask.count("?")) + 0.1 * math.log1p(min(characters, 1500) / 200) + 0.1 * math.log1p(answer / 20)
     cues += 0.4 * min(1.0, 40 * sum(c > "\x7f" for c in ask) / max(len(ask), 1))
     kind = _kind(request_type.lower())
     if kind is None:

@@ -1,14 +1,18 @@
 """Offline models that behave like models: they fail more on harder prompts, cost money on paper, and need no key and no network.
 
-Item response: a prompt's difficulty is what can be read off it, plus a residue that all models share, plus a small one of each model;
-an answer is right with probability (1 - SLIP) * logistic(DISCRIMINATION * (ability - difficulty)). A model that is to answer rightly now and then must
-know the right answer, so the caller hands over the sample's reference. No other part of Tierwise knows that a run is simulated.
+Item response: a prompt's difficulty is what can be read off it, plus a residue that all models share, plus a small one of each model; an
+answer is right with probability (1 - SLIP) * logistic(DISCRIMINATION * (ability - difficulty)). A model that is to answer rightly now and
+then must know the right answer, so the caller hands over the sample's reference. Grading and tuning do not know that a run is simulated.
+
+`simulate` is the model; `register` puts the same model behind LiteLLM, where a call costs two hundred times as much.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from statistics import NormalDist
+from typing import Any
 
 from tierwise.errors import BadInput
 from tierwise.simulated_answers import Dice, cut_off, right, wrong
@@ -85,6 +89,56 @@ def simulate(sample: Sample, tier: Tier | str, seed: int = 0, repeat: int = 0) -
     known = call.roll() < (1 - SLIP) / (1 + math.exp(-DISCRIMINATION * (model.ability - difficulty)))
     output = cut_off(text.task, call) if cut else (right if known else wrong)(sample, text.task, call)
     return _priced(sample, tier, repeat, model, text, difficulty, output, cut, call)
+
+
+def register() -> None:
+    """Make `litellm.completion("sim/small", messages, tierwise_sample={...})` and `acompletion` work; once is enough.
+
+    `**described(sample, seed)` gives the `tierwise_sample` keyword. Without it there is no
+    reference, and the answer is free text. A simulated failure is raised as LiteLLM raises a provider's. LiteLLM takes seconds to import.
+    """
+    from tierwise.settings import quiet_libraries
+
+    quiet_libraries()
+    import litellm
+    from litellm.utils import custom_llm_setup
+
+    litellm.suppress_debug_info = True
+    if any(p["provider"] == "sim" for p in litellm.custom_provider_map):
+        return
+
+    class Simulated(litellm.CustomLLM):
+        def completion(self, model: str, messages: Sequence[Mapping[str, Any]], *, model_response: Any, optional_params: Mapping[str, Any],
+                       **_: Any) -> Any:  # fmt: skip
+            given = dict(optional_params.get("tierwise_sample") or {})
+            seed, repeat = int(given.pop("seed", 0)), int(given.pop("repeat", 0))
+            sample = Sample(messages=tuple(messages), **({"id": "", "input": ""} | given))
+            try:
+                outcome = simulate(sample, f"sim/{model}", seed, repeat)
+            except BadInput as error:
+                raise litellm.NotFoundError(str(error), model=model, llm_provider="sim") from None
+            if outcome.status == "failed":
+                raise litellm.ServiceUnavailableError(outcome.error, model=model, llm_provider="sim")
+            model_response.model = outcome.served_model
+            model_response.choices[0].message.content = outcome.output
+            model_response.choices[0].finish_reason = outcome.finish_reason
+            model_response.usage = litellm.Usage(
+                prompt_tokens=outcome.prompt_tokens, completion_tokens=outcome.completion_tokens,
+                total_tokens=outcome.prompt_tokens + outcome.completion_tokens,
+            )  # fmt: skip
+            return model_response
+
+        async def acompletion(self, *positional: Any, **named: Any) -> Any:
+            return self.completion(*positional, **named)
+
+    litellm.custom_provider_map = [*litellm.custom_provider_map, {"provider": "sim", "custom_handler": Simulated()}]
+    custom_llm_setup()
+
+
+def described(sample: Sample, seed: int = 0, repeat: int = 0) -> dict[str, Any]:
+    """What a simulated model must know beside the messages, as a keyword of a LiteLLM call; see `register`."""
+    known = {"id": sample.id, "reference": sample.reference, "request_type": sample.request_type, "metadata": dict(sample.metadata)}
+    return {"tierwise_sample": known | {"seed": seed, "repeat": repeat}}
 
 
 def _priced(
