@@ -147,7 +147,10 @@ class _Reading:
         texts = self._texts("input")
         column = self.column.get("input", self.column.get("messages"))
         empty, both = [], []
+        broken = {p.row for p in self.problems}
         for i, text in enumerate(texts):
+            if i + 1 in broken:
+                continue
             if text is None and not messages[i]:
                 self._wrong(i + 1, column, "there is no prompt")
             elif messages[i]:
@@ -211,7 +214,8 @@ class _Reading:
             weight = _number(value)
             if weight is None or weight <= 0:
                 said = short(value) if isinstance(value, str) else repr(value)
-                hint = "; write the decimal point as a point" if isinstance(value, str) and _number(value.replace(",", ".", 1)) else ""
+                comma = isinstance(value, str) and "," in value and _number(value.replace(",", ".", 1))
+                hint = "; write the decimal point as a point" if comma else ""
                 self._wrong(row, column, f"{said} is no weight; a weight is a number above 0{hint}")
                 weight = 1.0
             out.append(weight)

@@ -70,7 +70,7 @@ def _order(results: Results, tiers: Sequence[str] | None, filename: str, notes: 
     costs = {m: [a["cost_usd"] for a in results.of(m) if a.get("cost_usd") is not None] for m in models}
     without = [m for m in models if not costs[m]]
     if without:
-        notes.append(f"No costs for {', '.join(without[:5])}: tiers stand in order of appearance. Name them, cheapest first, to change that.")
+        notes.append(f"No costs for {', '.join(without[:5])}: tiers stand in order of appearance. Name them to change it.")
         return list(models)
     return sorted(models, key=lambda m: sum(costs[m]) / len(costs[m]))
 

@@ -66,7 +66,7 @@ def _read(text: str, delimiter: str, notices: list[str], max_rows: int, first: i
         raise BadInput(f"{_broken(text, delimiter, None, first)}.") from error
     check_columns(header)
     columns, kept, rows, lines, blank, empty = header, len(header), [], [], [], []
-    look_inside = "\0" in text or len(text) > MAX_CELL
+    nul, wide = "\0" in text, len(text) > MAX_CELL
     try:
         for line, record in records:
             if not record:
@@ -80,7 +80,7 @@ def _read(text: str, delimiter: str, notices: list[str], max_rows: int, first: i
             else:
                 rows.append(dict(zip(columns, record, strict=True)))
                 lines.append(line)
-                if look_inside:
+                if nul or (wide and len(max(record, key=len)) > MAX_CELL):
                     _look(problems, len(rows), line, columns, record)
             if len(rows) > max_rows:
                 raise too_many_rows(f"more than {max_rows:,}", max_rows)
