@@ -15,7 +15,7 @@ from tierwise.types import Sample
 T = TypeVar("T")
 
 NUMBER = re.compile(r"\d+(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?")
-LISTED = re.compile(r"(?:[^,.:;()\[\]\n]{1,40},\s*)+(?:(?:or|and)\s+)?[^,.:;()\[\]\n]{1,40}")
+LISTED = re.compile(r"(?:[^,.:;()\[\]\n]{1,42},)+[^,.:;()\[\]\n]{1,42}")
 BULLETS = re.compile(r"^\s*[-*•]\s+([^\n]{1,40})$", re.M)
 NAMES = re.compile(r"(?<![.!?]\s)(?<!^)\b[A-Z][\w'-]{2,}(?: [A-Z][\w'-]+)?", re.M)
 WORDS = re.compile(r"\S+")
@@ -116,7 +116,7 @@ def _right_json(reference: str, task: str, dice: Dice) -> str:
         return reference
     try:
         pretty = json.dumps(json.loads(reference), ensure_ascii=False, indent=2)
-    except ValueError:
+    except (ValueError, RecursionError):
         return reference
     return pretty if style < 0.8 else f"```json\n{pretty}\n```"
 
@@ -124,7 +124,7 @@ def _right_json(reference: str, task: str, dice: Dice) -> str:
 def _right_prose(reference: str, task: str, dice: Dice) -> str:
     """The same sentence with a word or two left out, as no model writes a summary word for word."""
     words = reference.split()
-    for _ in range(int(dice.roll() * (1 + len(words) // 8)) if len(words) > 5 else 0):
+    for _ in range(int(dice.roll() * (1 + min(len(words), 200) // 8)) if len(words) > 5 else 0):
         del words[1 + int(dice.roll() * (len(words) - 2))]
     return " ".join(words)
 
@@ -143,7 +143,7 @@ def _wrong_letter(reference: str, task: str, dice: Dice, options: dict[str, Any]
 def _wrong_json(reference: str, task: str, dice: Dice, options: dict[str, Any]) -> str:
     try:
         value = json.loads(reference)
-    except ValueError:
+    except (ValueError, RecursionError):
         return _wrong_text(reference, task, dice, options)
     style = dice.roll()
     if style < 0.08:
@@ -168,6 +168,8 @@ def _wrong_value(value: Any, task: str, dice: Dice) -> Any:
     if value is None:
         return dice.pick(("unknown", "", "n/a"))
     if isinstance(value, int | float):
+        if not -1e15 < value < 1e15:
+            return 0
         moved = float(_shift(f"{value}", task, dice).replace(",", ""))
         return int(moved) if isinstance(value, int) else moved
     if isinstance(value, str):
@@ -233,6 +235,8 @@ def _shift(reference: str, task: str, dice: Dice, tolerance: float = 0.0, relati
         return dice.pick(OFF_TOPIC)
     at = dice.pick(found)
     digits = at[0].replace(",", "")
+    if len(digits) > 15:  # a number that arithmetic would round: another last digit
+        return f"{reference[: at.end() - 1]}{(int(digits[-1]) + 1) % 10}{reference[at.end() :]}"
     beside = reference[max(0, at.start() - 1) : at.start()] + reference[at.end() : at.end() + 1]
     if digits.isdigit() and (INSIDE.search(beside) or (digits[0] == "0" and digits != "0")):
         by = dice.pick((1, 2, 3))
@@ -246,7 +250,7 @@ def _shift(reference: str, task: str, dice: Dice, tolerance: float = 0.0, relati
     if digits.isdigit() and len(digits) > 2:
         tried += [float(digits[:-2] + digits[-1] + digits[-2])] * 2
     fit = [t for t in tried if abs(t - value) > slack and (t >= 0)] or [value + 2 * slack + step]
-    shown = f"{dice.pick(fit):.{places}f}" if places or value < 1e15 else str(int(value) + 1)
+    shown = f"{dice.pick(fit):.{places}f}"
     if abs(float(shown) - value) <= slack:
         shown = f"{value + 2 * slack + step:.{places}f}"
     shown = shown.zfill(len(digits)) if digits[0] == "0" else shown

@@ -29,7 +29,7 @@ KINDS = (
 CUES, USUAL = 3.5, 1.25
 """How much the cues count, and their sum in a usual prompt."""
 
-DENSE, LOOKED_UP = 250, 0.7
+DENSE, LOOKED_UP = 250, 0.2
 """Characters of which the cues count in full, and how much easier a long document makes it."""
 
 CODE = re.compile(r"```|^\s*(?:def|class|import|from|return|for|while|const|let|SELECT)\b|[;{}]\s*$|\w\(\)", re.M)

@@ -29,6 +29,9 @@ SLIP = 0.008
 FAILED, CUT_OFF = 0.0025, 0.006
 """Shares of calls that fail, and of answers that run out of tokens."""
 
+STEADY = 0.85
+"""Share of repeats in which a model puts the same right answer, or the same mistake, in the same words."""
+
 NORMAL = NormalDist()
 
 
@@ -87,7 +90,8 @@ def simulate(sample: Sample, tier: Tier | str, seed: int = 0, repeat: int = 0) -
         )  # fmt: skip
     cut = fate < FAILED + CUT_OFF
     known = call.roll() < (1 - SLIP) / (1 + math.exp(-DISCRIMINATION * (model.ability - difficulty)))
-    output = cut_off(text.task, call) if cut else (right if known else wrong)(sample, text.task, call)
+    words = Dice(_number(prompt, f"{seed}|{tier.model}|words")) if call.chance(STEADY) else call
+    output = cut_off(text.task, words) if cut else (right if known else wrong)(sample, text.task, words)
     return _priced(sample, tier, repeat, model, text, difficulty, output, cut, call)
 
 
