@@ -24,7 +24,7 @@ def hostile_run() -> Run:
     store.runs.record(
         run.id,
         [Outcome(s.id, t.name, output=PAYLOAD, error=PAYLOAD, cost_usd=0.001 * (1 + 9 * k), latency_s=1.0) for s, t, k in cells],
-        [Grade(s.id, t.name, float(k or hash(s.id) % 2), "exact", explanation=PAYLOAD, reason=PAYLOAD) for s, t, k in cells],
+        [Grade(s.id, t.name, float(k or s.id != f"{PAYLOAD}0"), "exact", explanation=PAYLOAD, reason=PAYLOAD) for s, t, k in cells],
     )
     return run
 

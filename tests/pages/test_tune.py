@@ -97,3 +97,38 @@ def test_saving_leads_to_the_file(tune: App):
     assert tune.primary() == ["Download"]
     assert "Simulated" in tune.badges()
     assert "100 %" in tune.badges()
+
+
+def test_the_certified_point_is_saved_with_its_promise(tune: App):
+    from tierwise.ui import readings, state
+
+    run = state.graded_runs()[0]
+    promise = readings.tuning(run.id, state.store().runs.version(run.id), "auto", ("max_loss", 0.02)).certificate
+    if promise.status != "certified":
+        pytest.skip("nothing is certified on the working example")
+    tune.click("certified")
+    assert tune.at.button(key="certified").disabled and not tune.at.button(key="reset").disabled
+    tune.click("save")
+    newest = state.store().policies.list()[0]
+    assert newest.document["certificate"]["status"] == "certified"
+    assert "Certified" in {m.value for m in tune.at.metric if m.label == "Guarantee"}
+
+
+def test_rules_can_be_edited_and_count(tune: App):
+    tune.at.selectbox(key="router").set_value("rules")
+    tune.run()
+    learned = "\n".join(t.value for t in tune.at.text)
+    assert "proof or reasoning: score" in learned
+    tune.at.session_state["rules_table"] = {"edited_rows": {0: {"rule": "all of it", "keywords": "the, a", "request types": "code, reasoning"}},
+                                            "added_rows": [], "deleted_rows": [1, 2, 3, 4, 5, 6]}  # fmt: skip
+    tune.run()
+    learned = "\n".join(t.value for t in tune.at.text)
+    assert "all of it: score" in learned and "very short" not in learned
+
+
+def test_a_rule_that_can_never_fit_is_refused_in_words(tune: App):
+    tune.at.selectbox(key="router").set_value("rules")
+    tune.run()
+    tune.at.session_state["rules_table"] = {"edited_rows": {5: {"tokens from": 50, "tokens below": 20}}, "added_rows": [], "deleted_rows": []}
+    at = tune.run()
+    assert any("'very long' can never fit" in t.value for t in at.text)

@@ -30,12 +30,12 @@ def bench(run: Run) -> None:
         with right:
             main, more = st.container(border=True, gap="small"), st.container(border=True, gap="small")
         with more:
-            solver.show_router()
+            options = solver.show_router(sorted({s.request_type for s in matrix.samples if s.request_type}))
             volume = st.number_input("Requests a month", min_value=0, value=1_000_000, step=50_000, key="volume", bind="query-params")
             name = st.text_input("Name of the policy", f"{run.name[:60]} policy", key=f"policy_name_{run.id}", max_chars=80)
         with main:
             solver.show_aim(matrix)
-            key = (run.id, state.store().runs.version(run.id), solver.router(), solver.aim(matrix))
+            key = (run.id, state.store().runs.version(run.id), solver.router(), solver.aim(matrix), options)
             tuning = readings.tuning(*key)
             step = solver.grain(tuning.scores)
             recommended = solver.snap(tuning.chosen.thresholds, step)
@@ -51,7 +51,20 @@ def bench(run: Run) -> None:
                 on_click=solver.move,
                 args=(recommended,),
             )
-            save(tuning, name.strip() or run.name, None if here == recommended else here)
+            certified = solver.snap(tuning.certificate.thresholds, step) if tuning.certificate.thresholds else None
+            if certified:
+                st.button(
+                    "Use the certified point",
+                    icon=":material/verified:",
+                    key="certified",
+                    disabled=here == certified,
+                    width="stretch",
+                    on_click=solver.move,
+                    args=(certified,),
+                    help="The promise was made for these thresholds; the recommended ones were chosen by what was observed.",
+                )
+            exact = tuning.certificate.thresholds if here == certified else here
+            save(tuning, name.strip() or run.name, None if here == recommended else exact)
         point, best = tuning.point(here), tuning.point(recommended)
         with numbers:
             headline(tuning, drawn.base, point, here, volume)
@@ -115,6 +128,7 @@ def chart(drawn: Drawn, point: OperatingPoint, best: OperatingPoint) -> None:
         drawn.cloud,
         drawn.band,
         drawn.target,
+        certified=drawn.certified,
     )
     st.altair_chart(
         figure,
@@ -155,6 +169,10 @@ def verdict(tuning) -> None:
             says = f"**Certificate:** none for {eps} at {sure} confidence."
         st.markdown(figures.md(says))
         parts.notes(tuning.warnings, icon=":material/warning:")
+        learned = tuning.explain()
+        if learned:
+            with st.expander(f"What the router has learned ({figures.count(len(learned), 'line')})", icon=":material/psychology:"):
+                parts.plain("\n".join(learned))
 
 
 def save(tuning, name: str, thresholds: tuple[float, ...] | None) -> None:

@@ -11,7 +11,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-ROUTE, NOW, REFERENCE = "#0072B2", "#D55E00", "#64748B"
+ROUTE, NOW, REFERENCE, SURE = "#0072B2", "#D55E00", "#64748B", "#009E73"
 SHAPES = ("triangle-up", "square", "circle", "cross", "triangle-right", "triangle-down")
 HEIGHT = 470
 PICK = "pick"
@@ -36,6 +36,7 @@ def frontier_chart(
     band: pd.DataFrame | None = None,
     target: float | None = None,
     log: bool = True,
+    certified: tuple[float, float] | None = None,
 ) -> alt.LayerChart:
     """Quality against cost: the frontier of a router as steps, with all it should be compared to.
 
@@ -47,6 +48,7 @@ def frontier_chart(
         cloud: thresholds that something else beats: `cost`, `quality`.
         band: `cost`, `low`, `high`.
         target: the least quality that is aimed at.
+        certified: the range of costs for which the promise is shown to hold.
 
     Costs are dollars for 1,000 requests, qualities shares.
     """
@@ -64,8 +66,11 @@ def frontier_chart(
     low.shorthand = "low:Q"
 
     layers = []
+    if certified is not None:
+        zone = pd.DataFrame({"cost": [certified[0]], "until": [certified[1]]})
+        layers.append(alt.Chart(zone).mark_rect(color=SURE, opacity=0.1, clip=True).encode(x, alt.X2("until:Q")))
     if band is not None and len(band):
-        layers.append(alt.Chart(band).mark_area(color=ROUTE, opacity=0.13, interpolate="step-after", clip=True).encode(x, low, high))
+        layers.append(alt.Chart(band).mark_area(color=ROUTE, opacity=0.13, clip=True).encode(x, low, high))
     layers.append(alt.Chart(mix).mark_line(color=REFERENCE, strokeDash=[5, 4], strokeWidth=1.5, clip=True).encode(x, y))
     if target is not None:
         rule = pd.DataFrame({"quality": [target]})
@@ -85,7 +90,7 @@ def frontier_chart(
     layers.append(alt.Chart(steps).mark_circle(color=ROUTE, size=34, opacity=1).encode(x, y))
     layers.append(alt.Chart(recommended).mark_point(color=NOW, shape="diamond", filled=True, size=110, opacity=1).encode(x, y))
     layers.append(alt.Chart(now).mark_point(color=NOW, size=300, strokeWidth=3, opacity=1).encode(x, y))
-    layers.append(_labels(steps, tiers, mix, now, recommended, oracle, target, x, y, y_domain, log))
+    layers.append(_labels(steps, tiers, mix, now, recommended, oracle, target, x, y, y_domain, log, certified=certified))
 
     # The clickable layer is on top and invisible, so that no label or ring takes the click.
     pick = alt.selection_point(name=PICK, fields=["step"], on="click", nearest=True, clear=False, empty=False)
@@ -187,7 +192,7 @@ def _tier_tooltip(cost: bool = True) -> list[alt.Tooltip]:
 
 
 def _labels(
-    steps, tiers, mix, now, recommended, oracle, target, x, y, y_domain, log, wide: int = 860, tall: int = HEIGHT - 60
+    steps, tiers, mix, now, recommended, oracle, target, x, y, y_domain, log, wide: int = 860, tall: int = HEIGHT - 60, certified=None
 ) -> alt.Chart:
     """Every label in one layer, each put where it covers neither a mark nor another label."""
     low_x, high_x = x["scale"].domain
@@ -256,6 +261,9 @@ def _labels(
     if target is not None:
         left = low_x if not logged else 10 ** (math.log10(low_x) + span * 0.006)
         rows.append({"text": "aim", "cost": left, "quality": target, "dx": 0, "dy": -6, "align": "left", "color": NOW, "weight": "normal"})
+    if certified is not None:
+        row = {"text": "certified", "cost": min(certified[1], high_x), "quality": y_domain[0], "dx": -4, "dy": -8, "align": "right"}
+        rows.append(row | {"color": SURE, "weight": "normal"})
     mark = {k: alt.ExprRef(f"datum.{k}") for k in ("dx", "dy", "align")}
     return (
         alt.Chart(pd.DataFrame(rows))

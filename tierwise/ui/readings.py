@@ -3,6 +3,8 @@
 Readings are shared between sessions and must not be changed; the engine's objects are frozen or treated so.
 """
 
+import json
+
 import pandas as pd
 import streamlit as st
 
@@ -58,9 +60,9 @@ def _grades(run_id: str, version: tuple[int, int]) -> pd.DataFrame:
 
 
 @st.cache_resource(max_entries=12, show_spinner="Learning which prompts are hard, and solving for your aim")
-def tuning(run_id: str, version: tuple[int, int], router: str, aim: tuple[str, float]):
-    """The solved run; `aim` is a field of frontier.Aim with its value."""
+def tuning(run_id: str, version: tuple[int, int], router: str, aim: tuple[str, float], options: str = ""):
+    """The solved run; `aim` is a field of frontier.Aim with its value, `options` are the router's as JSON text."""
     from tierwise.frontier import Aim
     from tierwise.tuning import tune
 
-    return tune(_matrix(run_id, version), aim=Aim(**{aim[0]: aim[1]}), router=router)
+    return tune(_matrix(run_id, version), aim=Aim(**{aim[0]: aim[1]}), router=router, options=json.loads(options) if options else None)

@@ -1,5 +1,6 @@
 """What Tune is set to: the aim, the router, and one threshold a boundary. All of it lives in the URL."""
 
+import json
 import math
 from collections.abc import Sequence
 
@@ -41,8 +42,8 @@ def show_aim(matrix: OutcomeMatrix) -> None:
         )
 
 
-def show_router() -> None:
-    """Which router scores the prompts."""
+def show_router(request_types: Sequence[str]) -> str:
+    """Which router scores the prompts; its options as JSON text, empty where it has none to set."""
     from tierwise.routers import ROUTERS
 
     entries = {"auto": "Best measured here"} | {n: getattr(r, "title", n) for n, r in ROUTERS.items() if n not in ("oracle", "random")}
@@ -53,6 +54,11 @@ def show_router() -> None:
         key="router",
         help="Gives each prompt a score: how hard it looks before any model is asked.",
     )
+    if router() != "rules":
+        return ""
+    from tierwise.ui.rules import edit_rules
+
+    return json.dumps({"rules": json.loads(edit_rules(request_types))})
 
 
 def router() -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from tierwise.advice import FEW
 from tierwise.intervals import mean_interval
 from tierwise.types import OperatingPoint, Run
 from tierwise.ui import solver, tierpoints
@@ -24,6 +25,9 @@ class Drawn(NamedTuple):
     oracle: pd.DataFrame
     cloud: pd.DataFrame
     band: pd.DataFrame | None
+    """Limits that hold for every point of the frontier at once; None below 30 groups of prompts."""
+    certified: tuple[float, float] | None
+    """From the certified policy's cost to the frontier tier's."""
     target: float | None
     thresholds: list[tuple[float, ...]]
     """Of each step, as the sliders show them."""
@@ -59,11 +63,20 @@ def drawn(key: tuple, _run: Run, _tuning: Any) -> Drawn:
         tierpoints.mix_frame(base.cheapest, base.frontier),
         tierpoints.point_frame(base.oracle),
         pd.DataFrame({"cost": p.cost_per_1k[rest], "quality": p.quality[rest]}),
-        None,
+        _tuning.band.sort_values("cost") if _tuning.certificate.units >= FEW else None,
+        certified_costs(_tuning),
         target,
         thresholds,
         base,
     )
+
+
+def certified_costs(tuning: Any) -> tuple[float, float] | None:
+    """Dollars per 1,000 requests between which the promise holds: the certified policy's, and always-frontier's."""
+    if tuning.certificate.status != "certified":
+        return None
+    full = tuning.frontier.cost_per_1k_usd
+    return full * (1 - tuning.certificate.saving), full
 
 
 def spot(point: OperatingPoint) -> pd.DataFrame:
