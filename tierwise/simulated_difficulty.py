@@ -86,10 +86,10 @@ def _visible(ask: str, characters: int, request_type: str, answer: int) -> float
     cues = 0.35 * count(REASONING) + 0.4 * count(CONSTRAINT) + 0.2 * count(NUMBER) + 0.2 * count(SENTENCE)
     cues += 0.15 * math.log1p(ask.count("?")) + 0.1 * math.log1p(min(characters, 1500) / 200) + 0.1 * math.log1p(answer / 20)
     cues += 0.4 * min(1.0, 40 * sum(c > "\x7f" for c in ask) / max(len(ask), 1))
+    looked_up = math.log1p(max(0, characters - 2000) / 2000)  # a long document is there to find something in
     kind = _kind(request_type.lower())
     if kind is None:
-        kind = 0.7 * count(CODE) + 1.1 * count(LEGAL) - 1.3 * min(1, len(SIMPLE.findall(ask))) + 0.4
-    looked_up = math.log1p(max(0, characters - 2000) / 2000)  # a long document is there to find something in
+        kind = 0.7 * count(CODE) + 1.1 * count(LEGAL) - 1.3 * min(1, len(SIMPLE.findall(ask))) - looked_up + 0.4
     return kind + CUES * (cues - USUAL) - LOOKED_UP * looked_up
 
 
