@@ -31,7 +31,9 @@ def proxy_python() -> Path:
     if not done.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True, capture_output=True)
-        command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "-q", "--require-hashes", "-r", str(LOCK)]
+        quiet = ["--disable-pip-version-check", "-q"]
+        # the lock is complete, and older versions of pip cannot match its pins to requirements with extras
+        command = [str(python), "-m", "pip", "install", *quiet, "--no-deps", "--require-hashes", "-r", str(LOCK)]
         installed = subprocess.run(command, capture_output=True, text=True)
         if installed.returncode:
             said = installed.stderr.strip() or "no reason given"
@@ -73,12 +75,13 @@ class Proxy:
                 time.sleep(0.2)
         raise AssertionError(f"the proxy did not start:\n{self.log.read_text()[-3000:]}")
 
-    def ask(self, body: dict, key: str = "sk-test") -> tuple[dict, dict[str, str]]:
-        """The answer to a chat completion and its headers."""
+    def ask(self, body: dict, key: str = "sk-test", path: str = "/v1/chat/completions") -> tuple[dict | str, dict[str, str]]:
+        """The answer to a request (the text of a stream) and its headers."""
         headers = {"content-type": "application/json", "authorization": f"Bearer {key}"}
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/v1/chat/completions", json.dumps(body).encode(), headers)
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", json.dumps(body).encode(), headers)
         with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer), {k.lower(): v for k, v in answer.headers.items()}
+            said = answer.read().decode()
+            return said if body.get("stream") else json.loads(said), {k.lower(): v for k, v in answer.headers.items()}
 
     def close(self) -> None:
         self._process.terminate()

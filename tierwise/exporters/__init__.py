@@ -149,4 +149,5 @@ def _write(folder: Path, files: Mapping[str, str]) -> tuple[Path, ...]:
     return tuple(written)
 
 
-from tierwise.exporters import litellm_proxy, policy_json  # noqa: E402, F401  (importing them registers their targets)
+# importing them registers their targets, in the order in which they are offered
+from tierwise.exporters import policy_json, litellm_proxy, litellm_hook  # noqa: E402, F401, I001
