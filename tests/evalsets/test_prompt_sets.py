@@ -16,12 +16,22 @@ from tierwise.types import Sample
 TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=30)
 MESSAGE = st.fixed_dictionaries({"role": st.sampled_from(["system", "user", "assistant"]), "content": TEXT})
 CHAT = st.lists(MESSAGE, max_size=2).flatmap(lambda start: TEXT.map(lambda last: (*start, {"role": "user", "content": last})))
-VALUES = st.recursive(st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-9, 9) | TEXT, lambda v: st.lists(v, max_size=2), max_leaves=3)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-9, 9) | TEXT, lambda v: st.lists(v, max_size=2), max_leaves=3
+)
 SAMPLE = st.builds(
-    Sample, id=st.uuids().map(str), input=TEXT, reference=st.none() | TEXT, request_type=st.none() | TEXT, system=st.none() | TEXT,
-    messages=st.just(()) | CHAT, context=st.none() | TEXT, cluster=st.none() | TEXT, weight=st.floats(1e-9, 1e9),
+    Sample,
+    id=st.uuids().map(str),
+    input=TEXT,
+    reference=st.none() | TEXT,
+    request_type=st.none() | TEXT,
+    system=st.none() | TEXT,
+    messages=st.just(()) | CHAT,
+    context=st.none() | TEXT,
+    cluster=st.none() | TEXT,
+    weight=st.floats(1e-9, 1e9),
     metadata=st.dictionaries(TEXT, VALUES, max_size=3),
-)  # fmt: skip
+)
 
 
 def csv(*lines: str, name: str = "set.csv", mapping: dict | None = None):
@@ -70,8 +80,18 @@ def test_the_same_content_is_recognised_whatever_file_it_comes_from(store):
     assert parsed[0].evalset.id == parsed[0].evalset.digest[:12]
 
 
-CHANGES = {"id": "other", "input": "x ", "reference": "", "request_type": "t", "system": "", "messages": ({"role": "user", "content": "x"},), "context": "",
-           "cluster": "c", "weight": 1.0000001, "metadata": {"a": None}}  # fmt: skip
+CHANGES = {
+    "id": "other",
+    "input": "x ",
+    "reference": "",
+    "request_type": "t",
+    "system": "",
+    "messages": ({"role": "user", "content": "x"},),
+    "context": "",
+    "cluster": "c",
+    "weight": 1.0000001,
+    "metadata": {"a": None},
+}
 
 
 @pytest.mark.parametrize("field", [f.name for f in fields(Sample)])
@@ -88,12 +108,34 @@ def test_the_digest_minds_the_order_of_prompts_and_not_of_keys():
 
 
 GUESSES = {
-    "Prompt": "input", "QUESTION": "input", "User Input": "input", "user_query": "input", "Instruction": "input", "text": "input",
-    "ground-truth": "reference", "Expected Output": "reference", "ideal": "reference", "Answer": "reference", "label": "reference",
-    "Category": "request_type", "task": "request_type", "intent": "request_type", "Request Type": "request_type",
-    "passage": "context", "Document": "context", "System Prompt": "system", "conversation": "messages", "ID": "id", "prompt_id": "id",
-    "template": "cluster", "Frequency": "weight", "count": "weight", "meta": "metadata", "owner": "metadata", "urgent?": "metadata",
-}  # fmt: skip
+    "Prompt": "input",
+    "QUESTION": "input",
+    "User Input": "input",
+    "user_query": "input",
+    "Instruction": "input",
+    "text": "input",
+    "ground-truth": "reference",
+    "Expected Output": "reference",
+    "ideal": "reference",
+    "Answer": "reference",
+    "label": "reference",
+    "Category": "request_type",
+    "task": "request_type",
+    "intent": "request_type",
+    "Request Type": "request_type",
+    "passage": "context",
+    "Document": "context",
+    "System Prompt": "system",
+    "conversation": "messages",
+    "ID": "id",
+    "prompt_id": "id",
+    "template": "cluster",
+    "Frequency": "weight",
+    "count": "weight",
+    "meta": "metadata",
+    "owner": "metadata",
+    "urgent?": "metadata",
+}
 
 
 @pytest.mark.parametrize("column", GUESSES)
@@ -149,18 +191,23 @@ def test_the_guess_given_back_changes_nothing():
     assert csv("id,prompt,answer,owner", "a,p,r,o", mapping=guessed.mapping).evalset.digest == guessed.evalset.digest
 
 
-@pytest.mark.parametrize(("mapping", "said"), [
-    ({"promt": "input"}, "no column 'promt'. Did you mean 'prompt'. Columns: 'prompt', 'answer'"),
-    ({"answer": "refrence"}, "no field 'refrence'. Did you mean 'reference'.*Fields: input, reference"),
-    ({"prompt": "input", "answer": "prompt"}, "'prompt' and 'answer' are both to be the input"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mapping", "said"),
+    [
+        ({"promt": "input"}, "no column 'promt'. Did you mean 'prompt'. Columns: 'prompt', 'answer'"),
+        ({"answer": "refrence"}, "no field 'refrence'. Did you mean 'reference'.*Fields: input, reference"),
+        ({"prompt": "input", "answer": "prompt"}, "'prompt' and 'answer' are both to be the input"),
+    ],
+)
 def test_a_mapping_that_names_what_is_not_there_is_refused(mapping, said):
     with pytest.raises(BadInput, match=said):
         csv("prompt,answer", "p,r", mapping=mapping)
 
 
 def test_metadata_is_unwrapped_and_merged():
-    parsed = rows({"prompt": "p", "metadata": {"topic": "a", "deep": {"x": [1]}}, "metadata.channel": "mail", "meta_urgent": True, "owner": None})
+    parsed = rows(
+        {"prompt": "p", "metadata": {"topic": "a", "deep": {"x": [1]}}, "metadata.channel": "mail", "meta_urgent": True, "owner": None}
+    )
     assert parsed.evalset.samples[0].metadata == {"topic": "a", "deep": {"x": [1]}, "channel": "mail", "urgent": True}
     parsed = csv("prompt,metadata,owner", 'p,"{""topic"": ""a""}",o', "q,just words,", "r,,")
     assert [s.metadata for s in parsed.evalset.samples] == [{"topic": "a", "owner": "o"}, {"metadata": "just words"}, {}]
@@ -184,7 +231,10 @@ def test_json_tells_an_empty_text_from_none():
     parsed = rows({"prompt": "", "reference": "", "system": None})
     assert parsed.evalset.samples == (Sample("0001", "", ""),)
     problems = rows({"prompt": "a"}, {"prompt": None}, {"reference": "x"}).problems
-    assert [(p.row, p.line, p.column, p.message) for p in problems] == [(2, 2, "prompt", "there is no prompt"), (3, 3, "prompt", "there is no prompt")]
+    assert [(p.row, p.line, p.column, p.message) for p in problems] == [
+        (2, 2, "prompt", "there is no prompt"),
+        (3, 3, "prompt", "there is no prompt"),
+    ]
 
 
 def test_what_is_no_text_is_taken_as_text_and_told():
@@ -252,14 +302,18 @@ def test_a_prompt_beside_a_conversation_is_told():
 
 USER = {"role": "user", "content": "hi"}
 NO_CONVERSATION = {
-    "no list": ("hi", "not a JSON list|no list"), "a number": (5, "should be a list of messages"), "nobody": ([], "the conversation is empty"),
-    "no object": ([USER, "hi"], "message 2 should be an object"), "no role": ([{"content": "hi"}], "message 1 has the role 'None'"),
+    "no list": ("hi", "not a JSON list|no list"),
+    "a number": (5, "should be a list of messages"),
+    "nobody": ([], "the conversation is empty"),
+    "no object": ([USER, "hi"], "message 2 should be an object"),
+    "no role": ([{"content": "hi"}], "message 1 has the role 'None'"),
     "another role": ([{"role": "tool", "content": "x"}, USER], "message 1 has the role 'tool'; roles are"),
-    "no content": ([{"role": "user", "content": None}], "message 1 has no text"), "a number as content": ([{"role": "user", "content": 5}], "has no text"),
+    "no content": ([{"role": "user", "content": None}], "message 1 has no text"),
+    "a number as content": ([{"role": "user", "content": 5}], "has no text"),
     "an image": ([{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}], "part 1 is of the kind 'image_url'"),
     "the wrong end": ([USER, {"role": "assistant", "content": "x"}], "ends with a message of the assistant"),
     "a tool call": ([{"role": "assistant", "content": "x", "tool_calls": [1]}, USER], "message 1 calls a tool"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", NO_CONVERSATION)
@@ -284,7 +338,7 @@ def test_a_header_of_strange_names_is_only_ever_text(store):
 
 
 def test_an_unknown_shipped_set_is_answered_with_the_names():
-    with pytest.raises(NotFound, match="Did you mean contracts.*Shipped sets: contracts, extraction, "):
+    with pytest.raises(NotFound, match=r"Did you mean contracts.*Shipped sets: contracts, extraction, "):
         load_shipped("contract")
 
 

@@ -13,12 +13,15 @@ from tierwise.grading import by_request_type, matrix, summary
 from tierwise.importers import IMPORTERS
 from tierwise.importers.recorded import import_results, models_in
 
+ANSWERS = [("1", "big", "2", 1, 0.01), ("1", "small", "3", 0, 0.001), ("2", "big", "Paris", 0.5, 0.02), ("2", "small", "Rome", 0.25, 0.002)]
+PROMPTS = {
+    "1": {"task": "sum", "prompt": "1+1?", "prompt_tokens": 4},
+    "2": {"task": "fact", "prompt": "Capital?", "prompt_tokens": 3},
+}
 LONG = [
-    {"dataset": "d", "sample_id": "1", "task": "sum", "prompt": "1+1?", "model": "big", "output": "2", "score": 1, "prompt_tokens": 4, "cost_usd": 0.01},
-    {"dataset": "d", "sample_id": "1", "task": "sum", "prompt": "1+1?", "model": "small", "output": "3", "score": 0, "prompt_tokens": 4, "cost_usd": 0.001},
-    {"dataset": "d", "sample_id": "2", "task": "fact", "prompt": "Capital?", "model": "big", "output": "Paris", "score": 0.5, "prompt_tokens": 3, "cost_usd": 0.02},
-    {"dataset": "d", "sample_id": "2", "task": "fact", "prompt": "Capital?", "model": "small", "output": "Rome", "score": 0.25, "prompt_tokens": 3, "cost_usd": 0.002},
-]  # fmt: skip
+    {"dataset": "d", "sample_id": i, **PROMPTS[i], "model": model, "output": output, "score": score, "cost_usd": cost}
+    for i, model, output, score, cost in ANSWERS
+]
 
 
 def long(store, rows: list[dict], suffix: str = "jsonl", **options):
@@ -49,7 +52,10 @@ def test_a_long_table_becomes_a_graded_run(store, suffix):
     assert graded.scorer == "recorded" and graded.complete.all()
     assert graded.quality.tolist() == [[0, 1], [0.25, 0.5]]
     assert graded.cost.tolist() == [[0.001, 0.01], [0.002, 0.02]]
-    assert [(s.id, s.input, s.request_type, s.metadata) for s in graded.samples] == [("1", "1+1?", "sum", {}), ("2", "Capital?", "fact", {})]
+    assert [(s.id, s.input, s.request_type, s.metadata) for s in graded.samples] == [
+        ("1", "1+1?", "sum", {}),
+        ("2", "Capital?", "fact", {}),
+    ]
     outcomes = store.runs.outcomes(run.id)
     assert sorted(outcomes["output"]) == ["2", "3", "Paris", "Rome"]
     assert set(outcomes["prompt_tokens"]) == {3, 4} and set(outcomes["served_model"]) == {"small", "big"}
@@ -68,7 +74,7 @@ def test_the_prompts_are_a_set_like_any_other(store):
 def test_only_the_models_asked_for_are_kept_and_near_names_are_offered(store):
     run = long(store, LONG, tiers=["big"])
     assert set(store.runs.outcomes(run.id)["tier"]) == {"big"} == set(store.grades.frame(run.id)["tier"])
-    with pytest.raises(BadInput, match="no answers of 'bigg'. Did you mean 'big'. Models: 'big', 'small'"):
+    with pytest.raises(BadInput, match=r"no answers of 'bigg'. Did you mean 'big'. Models: 'big', 'small'"):
         long(store, LONG, tiers=["bigg"])
     with pytest.raises(BadInput, match="'big' is named twice"):
         long(store, LONG, tiers=["big", "big"])
@@ -120,7 +126,7 @@ WRONG = {
     "no id": ({"sample_id": None}, "column 'sample_id': there is no id"),
     "another prompt": ({"prompt": "2+2?"}, "column 'prompt': differs from row 1, which has the same id '1'"),
     "an object as output": ({"output": {"a": 1}}, "column 'output': a list or an object where text should be"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", WRONG)
@@ -131,9 +137,13 @@ def test_a_wrong_cell_is_named_and_nothing_is_kept(store, what):
     assert re.search(said, told), told
 
 
-@pytest.mark.parametrize(("without", "said"), [
-    ("model", "No model is named"), ("score", "No column holds the scores. Name one 'score', or map one .COLUMN=score."),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("without", "said"),
+    [
+        ("model", "No model is named"),
+        ("score", "No column holds the scores. Name one 'score', or map one .COLUMN=score."),
+    ],
+)
 def test_a_table_without_what_is_needed_says_what_to_map(store, without, said):
     told = refused(store, [{k: v for k, v in row.items() if k != without} for row in LONG])
     assert re.search(said, told) and "Columns: 'dataset'" in told
@@ -142,18 +152,36 @@ def test_a_table_without_what_is_needed_says_what_to_map(store, without, said):
 def test_a_mapping_renames_columns(store):
     names = {"model": "Modell", "score": "Note", "prompt": "Frage", "sample_id": "Nr", "cost_usd": "Preis"}
     rows = [{names.get(k, k): v for k, v in row.items()} for row in LONG]
-    run = long(store, rows, mapping={"Modell": "model", "Note": "score", "Frage": "prompt", "Nr": "sample_id", "Preis": "cost", "task": "ignore"})
+    run = long(
+        store, rows, mapping={"Modell": "model", "Note": "score", "Frage": "prompt", "Nr": "sample_id", "Preis": "cost", "task": "ignore"}
+    )
     assert matrix(store, run.id).quality.tolist() == [[0, 1], [0.25, 0.5]]
     assert {s.request_type for s in store.evalsets.get(run.evalset_id).samples} == {None}
-    for mapping, said in (({"Modell": "modl"}, "Did you mean 'model'"), ({"Model": "model"}, "no column 'Model'. Did you mean 'Modell'"),
-                          ({"Modell": "model", "Note": "model"}, "both to be the model"), ({"Note": "score:big", "Modell": "model"}, "both")):  # fmt: skip
+    for mapping, said in (
+        ({"Modell": "modl"}, "Did you mean 'model'"),
+        ({"Model": "model"}, "no column 'Model'. Did you mean 'Modell'"),
+        ({"Modell": "model", "Note": "model"}, "both to be the model"),
+        ({"Note": "score:big", "Modell": "model"}, "both"),
+    ):
         with pytest.raises(BadInput, match=said):
             long(store, rows, mapping=mapping)
 
 
 def test_other_names_are_understood(store):
-    rows = [{"question": r["prompt"], "llm": r["model"], "is_correct": bool(r["score"] > 0.3), "answer": r["output"], "input_tokens": 5,
-             "output_tokens": 6, "total_cost": r["cost_usd"], "latency_ms": 250, "ground_truth": "2"} for r in LONG]  # fmt: skip
+    rows = [
+        {
+            "question": r["prompt"],
+            "llm": r["model"],
+            "is_correct": bool(r["score"] > 0.3),
+            "answer": r["output"],
+            "input_tokens": 5,
+            "output_tokens": 6,
+            "total_cost": r["cost_usd"],
+            "latency_ms": 250,
+            "ground_truth": "2",
+        }
+        for r in LONG
+    ]
     run = long(store, rows)
     outcome = store.runs.outcomes(run.id).iloc[0]
     assert (outcome["prompt_tokens"], outcome["completion_tokens"], outcome["latency_s"]) == (5, 6, 0.25)
@@ -237,8 +265,10 @@ WIDE = [
 @pytest.mark.parametrize("suffix", ["csv", "jsonl"])
 def test_a_wide_table_is_understood_by_its_columns(store, columns, suffix):
     cells = [(1, "two", 0.01, 0, "three", 0.001), (0.5, "Paris", 0.02, 1, "Paris!", 0.002)]
-    rows = [{"sample_id": f"s{i}", "prompt": f"p{i}", "eval_name": "arc", "expected_output": "x", **dict(zip(columns, c, strict=True))}
-            for i, c in enumerate(cells)]  # fmt: skip
+    rows = [
+        {"sample_id": f"s{i}", "prompt": f"p{i}", "eval_name": "arc", "expected_output": "x", **dict(zip(columns, c, strict=True))}
+        for i, c in enumerate(cells)
+    ]
     run = long(store, rows, suffix)
     assert [t.name for t in run.tiers] == ["a/b-7B", "gpt-4o"]
     graded = matrix(store, run.id)
@@ -248,7 +278,10 @@ def test_a_wide_table_is_understood_by_its_columns(store, columns, suffix):
 
 
 def test_a_wide_table_can_be_mapped(store):
-    rows = [{"prompt": "a", "A right": "true", "B right": "no", "A text": "x"}, {"prompt": "b", "A right": "false", "B right": "yes", "A text": "y"}]
+    rows = [
+        {"prompt": "a", "A right": "true", "B right": "no", "A text": "x"},
+        {"prompt": "b", "A right": "false", "B right": "yes", "A text": "y"},
+    ]
     run = long(store, rows, mapping={"A right": "score:m/a", "B right": "score:m/b", "A text": "output:m/a"})
     assert [t.name for t in run.tiers] == ["m/a", "m/b"]
     assert matrix(store, run.id).quality.tolist() == [[1, 0], [0, 1]]
@@ -291,9 +324,10 @@ def test_routellm_reproduces_the_published_accuracies(own_store, recorded):
     run = import_results(own_store, (recorded / "routellm_mmlu.parquet").read_bytes(), "routellm_mmlu.parquet", "mmlu")
     rows = {t.tier: t for t in summary(matrix(own_store, run.id))}
     assert {name: (t.n, round(t.quality, 3)) for name, t in rows.items()} == {
-        "mistralai/Mixtral-8x7B-Instruct-v0.1": (14_042, 0.681), "gpt-4-1106-preview": (14_042, 0.806)
-    }  # fmt: skip
-    assert list(rows)[0].startswith("mistral"), "the cheaper one comes first"
+        "mistralai/Mixtral-8x7B-Instruct-v0.1": (14_042, 0.681),
+        "gpt-4-1106-preview": (14_042, 0.806),
+    }
+    assert next(iter(rows)).startswith("mistral"), "the cheaper one comes first"
 
 
 def test_zeroeval_reproduces_the_published_accuracies(own_store, recorded):
@@ -311,9 +345,8 @@ def test_the_same_results_as_wide_give_the_same_run(own_store, recorded):
     frame = frame[frame["model"].isin(pair) & frame["sample_id"].isin(frame["sample_id"].unique()[:200])]
     wide = frame.pivot(index=["sample_id", "task", "prompt"], columns="model", values=["score", "cost_usd", "output"])
     wide.columns = [f"{model}_{part}" for part, model in wide.columns]
-    lines = "\n".join(json.dumps(row) for row in wide.reset_index().to_dict("records"))
-    run = import_results(own_store, lines.encode(), "wide.jsonl", "wide")
-    from_long = import_results(own_store, frame.drop(columns=["dataset", "token_source", "cost_source"]).to_json(orient="records").encode(), "long.json", "long")
+    run = import_results(own_store, json.dumps(wide.reset_index().to_dict("records")).encode(), "wide.json", "wide")
+    from_long = import_results(own_store, json.dumps(frame.to_dict("records")).encode(), "long.json", "long")
     a, b = matrix(own_store, run.id), matrix(own_store, from_long.id)
     order = [[s.id for s in b.samples].index(s.id) for s in a.samples]
     assert a.tiers == b.tiers == tuple(pair)
