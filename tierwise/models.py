@@ -7,7 +7,7 @@ by what went over the wire, since their classes are not reliable (a refused port
 import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from tierwise import secrets, settings
@@ -40,12 +40,13 @@ class Reply:
     """None where the tier is unpriced or the reply carried no token counts."""
     latency_s: float
     served_model: str | None
+    first_token_s: float | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
 
-    def outcome(self, sample_id: str, tier: str, repeat: int) -> Outcome:
-        return Outcome(
-            sample_id, tier, repeat, self.status, self.output, self.error, self.finish_reason, self.prompt_tokens, self.completion_tokens,
-            self.cost_usd, self.latency_s, self.served_model,
-        )  # fmt: skip
+    def outcome(self, sample_id: str, tier: str, repeat: int, call_key: str | None = None) -> Outcome:
+        told = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Outcome(sample_id, tier, repeat, call_key=call_key, **told)
 
 
 class CallFailed(Exception):
@@ -84,13 +85,16 @@ def check_keys(tiers: Sequence[Tier]) -> None:
         raise BadInput(f"No key in {told}. Set the variable in the environment that Tierwise is started from, then start again.")
 
 
-async def call(tier: Tier, messages: Sequence[Mapping[str, Any]], *, max_tokens: int, timeout_s: float, request_id: str) -> Reply:
+async def call(
+    tier: Tier, messages: Sequence[Mapping[str, Any]], *, max_tokens: int, timeout_s: float, request_id: str, stream: bool = False
+) -> Reply:
     """Send one request to a live tier.
 
     Args:
         max_tokens: the answer's limit, always sent: it bounds what a call can cost.
         timeout_s: after this the request is given up; the provider may bill it all the same.
         request_id: sent as X-Client-Request-Id, so that a provider's log can be matched with ours.
+        stream: read the answer piece by piece, which tells the time to its first one.
 
     Raises:
         CallFailed: nothing usable came back.
@@ -99,7 +103,9 @@ async def call(tier: Tier, messages: Sequence[Mapping[str, Any]], *, max_tokens:
 
     key = secrets.key(key_name(tier))
     params = {"max_tokens": max_tokens} | {k: v for k, v in tier.params.items() if k != "max_tokens"}
-    began = time.monotonic()
+    if stream:
+        params |= {"stream": True, "stream_options": {"include_usage": True}}
+    began, first = time.monotonic(), None
     try:
         async with asyncio.timeout(timeout_s + 1):  # LiteLLM's own timeout does not hold for every provider
             answer = await litellm.acompletion(
@@ -108,9 +114,24 @@ async def call(tier: Tier, messages: Sequence[Mapping[str, Any]], *, max_tokens:
                 api_key=key or ("unused" if tier.api_base else None),
                 timeout=timeout_s, max_retries=0, extra_headers={"X-Client-Request-Id": request_id}, **params,
             )  # fmt: skip
+            if stream:
+                answer, first = await _gathered(answer)
     except Exception as error:
         raise _failure(error, key) from None
-    return _reply(answer, tier, time.monotonic() - began)
+    reply = _reply(answer, tier, time.monotonic() - began)
+    return replace(reply, first_token_s=first - began) if first is not None else reply
+
+
+async def _gathered(pieces: Any) -> tuple[Any, float | None]:
+    """A streamed answer as one whole, and when its first text arrived."""
+    import litellm
+
+    chunks, first = [], None
+    async for piece in pieces:
+        if first is None and any(getattr(c.delta, "content", None) for c in piece.choices):
+            first = time.monotonic()
+        chunks.append(piece)
+    return litellm.stream_chunk_builder(chunks), first
 
 
 def _reply(answer: Any, tier: Tier, latency_s: float) -> Reply:
@@ -118,10 +139,11 @@ def _reply(answer: Any, tier: Tier, latency_s: float) -> Reply:
     prompt, completion = (_count(getattr(usage, name, None)) for name in ("prompt_tokens", "completion_tokens"))
     if not prompt and not completion:  # LiteLLM writes zeros where the reply had no usage
         prompt = completion = None
-    cached = _count(getattr(getattr(usage, "prompt_tokens_details", None), "cached_tokens", None)) or 0
+    cached = _count(getattr(getattr(usage, "prompt_tokens_details", None), "cached_tokens", None))
+    thought = _count(getattr(getattr(usage, "completion_tokens_details", None), "reasoning_tokens", None))
     cost = getattr(usage, "cost", None)  # OpenRouter says what it charged
     if not (isinstance(cost, int | float) and cost > 0):
-        cost = None if prompt is None else cost_usd(prompt, completion or 0, tier, cached)
+        cost = None if prompt is None else cost_usd(prompt, completion or 0, tier, cached or 0)
     choices = getattr(answer, "choices", None) or []
     choice = choices[0] if choices else None
     finish = str(choice.finish_reason) if choice is not None and choice.finish_reason else None
@@ -138,7 +160,10 @@ def _reply(answer: Any, tier: Tier, latency_s: float) -> Reply:
     if prompt is None and error is None:
         error = "the reply carried no token counts, so its cost is not known"
     served = getattr(answer, "model", None)
-    return Reply(status, text if isinstance(text, str) else None, error, finish, prompt, completion, cost, latency_s, served)
+    return Reply(
+        status, text if isinstance(text, str) else None, error, finish, prompt, completion, cost, latency_s, served,
+        cached_tokens=cached, reasoning_tokens=thought,
+    )  # fmt: skip
 
 
 def _count(value: object) -> int | None:
@@ -153,6 +178,8 @@ def _failure(error: Exception, key: str | None) -> CallFailed:
     said = said.replace("litellm.", "").replace("OpenAIException - ", "")[:MAX_ERROR]
     response = next((r for e in chain if not type(e).__module__.startswith("litellm") and (r := getattr(e, "response", None)) is not None), None)
     status = getattr(response, "status_code", None)
+    if any(name == "ContextWindowExceededError" for name in names):
+        return CallFailed(f"the prompt does not fit the model's context window: {said}", status=status, retry=False, billed="no")
     if isinstance(status, int) and status >= 400:
         wait = _seconds(response.headers.get("retry-after"))
         return CallFailed(f"HTTP {status}: {said}", status=status, retry=status in RETRIED or status >= 500, billed="no", retry_after_s=wait)

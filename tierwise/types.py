@@ -102,6 +102,8 @@ class Tier:
     """Tokens a minute, likewise."""
     timeout_s: float | None = None
     """Seconds after which a call is given up; the run's own where None."""
+    system: str | None = None
+    """A system prompt of this tier's own, in place of the sample's."""
 
     @property
     def simulated(self) -> bool:
@@ -147,6 +149,16 @@ class Outcome:
     latency_s: float | None = None
     served_model: str | None = None
     created_at: datetime = field(default_factory=now)
+    first_token_s: float | None = None
+    """Seconds to the first piece of a streamed answer."""
+    cached_tokens: int | None = None
+    """Of the prompt tokens, those that the provider had cached."""
+    reasoning_tokens: int | None = None
+    """Of the completion tokens, those spent on thinking."""
+    call_key: str | None = None
+    """Digest of all that decided the answer: model, endpoint, parameters, messages."""
+    reused_from: str | None = None
+    """The run whose answer to the same call was taken instead of paying again."""
 
 
 @dataclass(frozen=True)

@@ -98,9 +98,29 @@ class Provider:
         mine.answer = self.reply(body)
         usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
         mine.billed_usd = (10 * IN_PRICE + 5 * OUT_PRICE) / 1e6
+        if body.get("stream"):
+            return self._stream(http, body, mine, usage)
         choice = {"index": 0, "message": {"role": "assistant", "content": mine.answer}, "finish_reason": "stop"}
         value = {"id": f"p-{id(mine)}", "object": "chat.completion", "created": 1, "model": body["model"], "choices": [choice], "usage": usage}
         send(http, 200, value | change)
+
+    def _stream(self, http, body, mine, usage) -> None:
+        http.send_response(200)
+        http.send_header("content-type", "text/event-stream")
+        http.send_header("connection", "close")
+        http.end_headers()
+        head = {"id": "p", "object": "chat.completion.chunk", "created": 1, "model": body["model"]}
+        words = mine.answer.split(" ")
+        for i, word in enumerate(words):
+            time.sleep(0.02)
+            piece = {"index": 0, "delta": {"role": "assistant", "content": word if i == 0 else " " + word}, "finish_reason": None}
+            http.wfile.write(f"data: {json.dumps(head | {'choices': [piece]})}\n\n".encode())
+            http.wfile.flush()
+        end = {"index": 0, "delta": {}, "finish_reason": "stop"}
+        for value in (head | {"choices": [end]}, head | {"choices": [], "usage": usage}):
+            http.wfile.write(f"data: {json.dumps(value)}\n\n".encode())
+        http.wfile.write(b"data: [DONE]\n\n")
+        http.close_connection = True
 
     def _no_usage(self, http, body, mine) -> None:
         self._answer(http, body, mine, usage=None)
@@ -149,6 +169,15 @@ class Provider:
 
     def _400(self, http, body, mine) -> None:
         send(http, 400, error("this request is not valid", "invalid_request_error"))
+
+    def _too_long(self, http, body, mine) -> None:
+        told = error("This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens.", "invalid_request_error")
+        told["error"]["code"] = "context_length_exceeded"
+        send(http, 400, told)
+
+    def _thinking(self, http, body, mine) -> None:
+        details = {"prompt_tokens_details": {"cached_tokens": 6}, "completion_tokens_details": {"reasoning_tokens": 3}}
+        self._answer(http, body, mine, usage={"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15} | details)
 
     def _401(self, http, body, mine) -> None:
         key = http.headers.get("authorization", "")

@@ -132,7 +132,7 @@ def test_without_faults_ledger_and_provider_agree_to_the_cent(store, provider, s
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
 def test_what_is_billed_never_passes_the_budget_and_a_higher_one_goes_on(store, provider, started, tier, share):
     provider.delay_s = 0.01
-    worst = worst_case_usd(Sample("s", "prompt 10"), tier(params={"max_tokens": 20}))
+    worst = worst_case_usd(Sample("s", "prompt 10").chat(), tier(params={"max_tokens": 20}))
     cap = share * 60 * worst
     run = started(tier(params={"max_tokens": 20}), n=60, concurrency=16, budget_usd=cap)
     assert provider.billed_usd <= cap

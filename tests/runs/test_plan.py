@@ -31,7 +31,7 @@ def test_what_it_costs_lies_in_the_range_that_was_told(store, name):
 @given(text=TEXT)
 def test_a_guess_of_tokens_is_below_the_most_there_can_be(text):
     sample = Sample("a", text)
-    assert 0 < prompt_tokens(sample) <= most_prompt_tokens(sample)
+    assert 0 < prompt_tokens(sample) <= most_prompt_tokens(sample.chat())
 
 
 def test_only_what_is_open_is_in_the_estimate():
@@ -48,7 +48,7 @@ def test_an_unpriced_tier_is_named_and_not_free():
     told = estimate(evalset, (Tier("a", "openai/nobody-knows", api_base="http://127.0.0.1:1/v1"),))
     assert told.unpriced == ("a",)
     assert "a unpriced" in told.text()
-    assert worst_case_usd(evalset.samples[0], Tier("a", "openai/nobody-knows")) is None
+    assert worst_case_usd(evalset.samples[0].chat(), Tier("a", "openai/nobody-knows")) is None
 
 
 def test_prices_of_the_day_are_kept_with_the_run(store, monkeypatch):

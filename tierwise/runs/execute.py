@@ -10,6 +10,7 @@ from tierwise.models import check_keys
 from tierwise.runs import background
 from tierwise.runs.budget import Budget
 from tierwise.runs.live import LiveRun
+from tierwise.runs.reuse import reusable
 from tierwise.runs.stopping import Stop
 from tierwise.store import Store
 from tierwise.store.runs import Cell
@@ -88,6 +89,11 @@ def _simulate(store: Store, run: Run, samples: Mapping[str, Sample], todo: list[
 def _live(
     store: Store, run: Run, samples: Mapping[str, Sample], todo: list[Cell], stop: Stop, budget_usd: float | None, say: Callable[[int], None]
 ) -> int:
+    if run.params.get("reuse"):
+        found = reusable(store, run, samples, todo)
+        store.runs.record(run.id, found.outcomes)
+        answered = {(o.sample_id, o.tier, o.repeat) for o in found.outcomes}
+        todo = [c for c in todo if c not in answered]
     before = store.runs.progress(run.id)
     cap = budget_usd if budget_usd is not None else run.params.get("budget_usd")
     lock, kept = threading.Lock(), [0]

@@ -15,6 +15,7 @@ from tierwise.runs.budget import Budget
 from tierwise.runs.journal import Journal
 from tierwise.runs.limits import Gate
 from tierwise.runs.plan import CONCURRENCY, TIMEOUT_S, endpoint, max_tokens, most_prompt_tokens, worst_case_usd
+from tierwise.runs.prompts import call_key, messages
 from tierwise.runs.stopping import Stop
 from tierwise.store import Store
 from tierwise.store.attempts import Intent, Settlement
@@ -79,6 +80,9 @@ class LiveRun:
             gate = Gate(most, *(min((v for t in tiers if (v := getattr(t, limit))), default=None) for limit in ("rpm", "tpm")))
             shared = _Endpoint(gate, iter(mine))
             workers += [asyncio.create_task(self._worker(shared)) for _ in range(min(most, len(mine)))]
+        deadline = self.run.params.get("deadline_s")
+        if deadline:
+            asyncio.get_running_loop().call_later(float(deadline), self.stop.set, "stopped", f"Stopped at its deadline of {deadline:g} s.")
         ended = asyncio.create_task(self.stop.wait())
         everything = asyncio.gather(*workers)
         try:
@@ -102,8 +106,9 @@ class LiveRun:
 
     async def _cell(self, cell: Cell, shared: _Endpoint) -> None:
         sample, tier = self.samples[cell[0]], self._tiers[cell[1]]
-        worst = worst_case_usd(sample, tier)
-        tokens = most_prompt_tokens(sample) / 4 + max_tokens(tier) / 4
+        chat = messages(sample, self.run, tier)
+        worst = worst_case_usd(chat, tier)
+        tokens = most_prompt_tokens(chat) / 4 + max_tokens(tier) / 4
         for attempt in range(1, MOST_ATTEMPTS + 1):
             await shared.gate.enter(tokens)
             ok = False
@@ -113,7 +118,7 @@ class LiveRun:
                 if not await self.budget.reserve(worst or 0.0):
                     return self.stop.set("stopped", f"Stopped at the budget of ${self.budget.cap:g}: the next call could go past it. "
                                                     "Raise it and resume; nothing is sent twice.")  # fmt: skip
-                failure = await self._attempt(cell, sample, tier, worst, attempt, shared)
+                failure = await self._attempt(cell, chat, tier, worst, attempt, shared)
                 ok = failure is None
             finally:
                 await shared.gate.leave(ok)
@@ -125,23 +130,25 @@ class LiveRun:
                 shared.gate.slow_down(wait)
             await asyncio.sleep(max(wait, failure.retry_after_s or 0.0))
 
-    async def _attempt(self, cell: Cell, sample: Sample, tier: Tier, worst: float | None, number: int, shared: _Endpoint) -> CallFailed | None:
+    async def _attempt(
+        self, cell: Cell, chat: list[dict[str, str]], tier: Tier, worst: float | None, number: int, shared: _Endpoint
+    ) -> CallFailed | None:
         """One request, on the ledger before and after. None when it brought an answer."""
         attempt_id = await self._journal.intend(Intent(cell, worst, tier.model))
         try:
             reply = await models.call(
-                tier, sample.chat(), max_tokens=max_tokens(tier), timeout_s=tier.timeout_s or self._timeout_s,
+                tier, chat, max_tokens=max_tokens(tier), timeout_s=tier.timeout_s or self._timeout_s, stream=bool(self.run.params.get("stream")),
                 request_id=f"tierwise-{self.run.id}-{attempt_id}",
             )  # fmt: skip
         except CallFailed as failure:
             await self._failed(cell, failure, attempt_id, worst, number, shared)
             return failure
-        await self._answered(cell, reply, attempt_id, worst)
+        await self._answered(cell, reply, attempt_id, worst, call_key(chat, tier, max_tokens(tier)))
         shared.refused_keys = shared.failures = 0
         return None
 
-    async def _answered(self, cell: Cell, reply: Reply, attempt_id: int, worst: float | None) -> None:
-        outcome = reply.outcome(cell[0], cell[1], cell[2])
+    async def _answered(self, cell: Cell, reply: Reply, attempt_id: int, worst: float | None, key: str) -> None:
+        outcome = reply.outcome(*cell, key)
         await self._journal.settle(Settlement(attempt_id, "answered", reply.cost_usd, reply.error, 200, outcome))
         await self.budget.settle(worst or 0.0, reply.cost_usd if reply.cost_usd is not None else worst or 0.0)
         self.on_outcome(outcome)

@@ -9,6 +9,7 @@ from typing import Any
 from tierwise.errors import BadInput, NotReady
 from tierwise.models import check_keys
 from tierwise.prices import Price, price
+from tierwise.runs.prompts import check_template
 from tierwise.scorers import scorer_ref
 from tierwise.store import Store
 from tierwise.store.runs import Cell
@@ -81,15 +82,15 @@ def prompt_tokens(sample: Sample) -> float:
     return (sum(map(len, texts)) - wide) / 4 + wide / 1.5 + 4 * len(texts) + 3
 
 
-def most_prompt_tokens(sample: Sample) -> int:
+def most_prompt_tokens(chat: Sequence[Mapping[str, str]]) -> int:
     """More than any tokeniser makes of it: a token is at least a byte, and a message has a few of its own."""
-    return sum(len(m["content"].encode("utf-8", "surrogatepass")) + 16 for m in sample.chat()) + 16
+    return sum(len(m["content"].encode("utf-8", "surrogatepass")) + 16 for m in chat) + 16
 
 
-def worst_case_usd(sample: Sample, tier: Tier) -> float | None:
+def worst_case_usd(chat: Sequence[Mapping[str, str]], tier: Tier) -> float | None:
     """The most that one call can cost; None for an unpriced tier."""
     priced = price(tier)
-    return None if priced is None else _dollars(priced, most_prompt_tokens(sample), max_tokens(tier))
+    return None if priced is None else _dollars(priced, most_prompt_tokens(chat), max_tokens(tier))
 
 
 def max_tokens(tier: Tier) -> int:
@@ -109,7 +110,7 @@ def create_run(
     """Plan a run: checked, its prices fixed as they are today, nothing sent yet.
 
     Args:
-        params: scorer, scorer_options, seed, repeats, concurrency, timeout_s, budget_usd; others are kept.
+        params: scorer, scorer_options, seed, repeats, concurrency, timeout_s, deadline_s, budget_usd, template, stream, reuse; others are kept.
 
     Raises:
         BadInput: a tier, a setting or a missing key; says which.
@@ -123,13 +124,16 @@ def create_run(
     if len({t.simulated for t in tiers}) > 1:
         raise BadInput("Simulated and real models in one ladder make figures that mean nothing. Take either kind.")
     scorer_ref(params.setdefault("scorer", "auto"), params.get("scorer_options"))
-    for setting, least, most in (("repeats", 1, 20), ("concurrency", 1, 256), ("timeout_s", 0.1, 3600.0), ("budget_usd", 0.0, math.inf)):
+    for setting, least, most in (("repeats", 1, 20), ("concurrency", 1, 256), ("timeout_s", 0.1, 3600.0), ("budget_usd", 0.0, math.inf),
+                                 ("deadline_s", 1.0, math.inf)):  # fmt: skip
         value = params.get(setting)
         if value is not None and not (isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most):
             raise BadInput(f"{setting} is {value!r}: give a number between {least:g} and {most:g}.")
     priced = tuple(_fixed(t) for t in tiers)
     if params.get("budget_usd") is not None and (unknown := [t.name for t in priced if t.input_per_1m is None]):
         raise BadInput(f"A budget cannot be kept with tiers that have no price: {', '.join(unknown)}. Give their prices, or no budget.")
+    if params.get("template"):
+        check_template(params["template"])
     check_keys(priced)
     listed = {t.name: p for t in tiers if (p := price(t)) is not None}
     params["prices"] = {n: {"source": p.source, "as_of": p.as_of.isoformat() if p.as_of else None} for n, p in listed.items()}

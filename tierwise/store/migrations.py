@@ -43,7 +43,8 @@ def m001_first_schema(cursor: duckdb.DuckDBPyConnection) -> None:
         CREATE TABLE outcomes (
             run_id TEXT NOT NULL, sample_id TEXT NOT NULL, tier TEXT NOT NULL, repeat INTEGER NOT NULL, status TEXT NOT NULL,
             output TEXT, error TEXT, finish_reason TEXT, prompt_tokens INTEGER, completion_tokens INTEGER, cost_usd DOUBLE,
-            latency_s DOUBLE, served_model TEXT, created_at TIMESTAMP NOT NULL, PRIMARY KEY (run_id, sample_id, tier, repeat));
+            latency_s DOUBLE, served_model TEXT, created_at TIMESTAMP NOT NULL, first_token_s DOUBLE, cached_tokens INTEGER,
+            reasoning_tokens INTEGER, call_key TEXT, reused_from TEXT, PRIMARY KEY (run_id, sample_id, tier, repeat));
         CREATE SEQUENCE grade_ids;
         CREATE TABLE grades (
             id BIGINT DEFAULT nextval('grade_ids'), run_id TEXT NOT NULL, sample_id TEXT NOT NULL, tier TEXT NOT NULL,
@@ -52,4 +53,26 @@ def m001_first_schema(cursor: duckdb.DuckDBPyConnection) -> None:
         CREATE TABLE policies (
             id TEXT PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL, run_id TEXT NOT NULL, document TEXT NOT NULL,
             created_at TIMESTAMP NOT NULL);
+    """)
+
+
+@MIGRATIONS.append
+def m002_grading_by_people(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Sessions with their queue, who took which prompt, pairwise grades, and marks (skips, flags, comments). All appended."""
+    cursor.execute("""
+        CREATE TABLE grading_sessions (
+            id TEXT PRIMARY KEY, run_id TEXT NOT NULL, author TEXT NOT NULL, scale TEXT NOT NULL, scorer TEXT NOT NULL,
+            params TEXT NOT NULL, created_at TIMESTAMP NOT NULL);
+        CREATE TABLE grading_items (
+            session_id TEXT NOT NULL, position INTEGER NOT NULL, sample_id TEXT NOT NULL, stratum TEXT NOT NULL, tiers TEXT NOT NULL,
+            tier_count INTEGER NOT NULL, chosen TEXT, is_check BOOLEAN NOT NULL);
+        CREATE TABLE grading_claims (session_id TEXT NOT NULL, position INTEGER NOT NULL, rater TEXT NOT NULL, claimed_at TIMESTAMP NOT NULL);
+        CREATE SEQUENCE comparison_ids;
+        CREATE TABLE comparisons (
+            id BIGINT DEFAULT nextval('comparison_ids'), run_id TEXT NOT NULL, sample_id TEXT NOT NULL, first_tier TEXT NOT NULL,
+            second_tier TEXT NOT NULL, result DOUBLE, author TEXT NOT NULL, created_at TIMESTAMP NOT NULL);
+        CREATE SEQUENCE mark_ids;
+        CREATE TABLE marks (
+            id BIGINT DEFAULT nextval('mark_ids'), run_id TEXT NOT NULL, sample_id TEXT NOT NULL, tier TEXT NOT NULL, kind TEXT NOT NULL,
+            text TEXT NOT NULL, author TEXT NOT NULL, created_at TIMESTAMP NOT NULL);
     """)

@@ -20,7 +20,8 @@ Cell = tuple[str, str, int]
 OUTCOME_TYPES = {
     "sample_id": pa.string(), "tier": pa.string(), "repeat": pa.int32(), "status": pa.string(), "output": pa.string(),
     "error": pa.string(), "finish_reason": pa.string(), "prompt_tokens": pa.int32(), "completion_tokens": pa.int32(),
-    "cost_usd": pa.float64(), "latency_s": pa.float64(), "served_model": pa.string(), "created_at": pa.timestamp("us"),
+    "cost_usd": pa.float64(), "latency_s": pa.float64(), "served_model": pa.string(), "created_at": pa.timestamp("us"), "first_token_s": pa.float64(),
+    "cached_tokens": pa.int32(), "reasoning_tokens": pa.int32(), "call_key": pa.string(), "reused_from": pa.string(),
 }  # fmt: skip
 
 
@@ -32,12 +33,14 @@ class Progress:
     """Cells with an outcome."""
     failed: int
     spent_usd: float
-    """Known costs; of a run that sent nothing (simulated, recorded), what its outcomes are priced at."""
+    """Known costs of its requests; of a simulated or recorded run, what its outcomes are priced at."""
     unsettled_usd: float
     """Requests whose cost is not known (cut off, timed out, without token counts), at the most they can have cost."""
     requests: int = 0
     unpriced: int = 0
     """Requests of tiers without a price that may have been billed: in neither sum."""
+    reused: int = 0
+    """Cells answered from an earlier run."""
 
 
 class Runs:
@@ -80,10 +83,29 @@ class Runs:
         with self._connection.read() as cursor:
             return set(cursor.execute("SELECT sample_id, tier, repeat FROM outcomes WHERE run_id = ?", [run_id]).fetchall())
 
+    def answered(self, call_keys: Iterable[str], besides: str) -> dict[str, Outcome]:
+        """The newest paid answer to each of these calls in other runs, by call key; `reused_from` names its run."""
+        wanted = pa.table({"call_key": pa.array(list(call_keys), pa.string())})
+        columns = [f.name for f in fields(Outcome) if f.name != "reused_from"]
+        with self._connection.read() as cursor:
+            cursor.register("wanted", wanted)
+            try:
+                rows = cursor.execute(
+                    f"""SELECT {", ".join(f"o.{c}" for c in columns)}, o.run_id FROM outcomes o JOIN wanted w ON w.call_key = o.call_key
+                        WHERE o.status IN ('ok', 'truncated') AND o.reused_from IS NULL AND o.run_id <> ?
+                        QUALIFY row_number() OVER (PARTITION BY o.call_key ORDER BY o.repeat, o.created_at DESC) = 1""", [besides]
+                ).fetchall()
+            finally:
+                cursor.unregister("wanted")
+        found = [Outcome(**dict(zip([*columns, "reused_from"], row, strict=True))) for row in rows]
+        return {o.call_key: o for o in found}
+
     def progress(self, run_id: str) -> Progress:
         with self._connection.read() as cursor:
-            done, failed, listed = cursor.execute(
-                "SELECT count(*), count(*) FILTER (status = 'failed'), coalesce(sum(cost_usd), 0) FROM outcomes WHERE run_id = ?", [run_id]
+            done, failed, reused, listed = cursor.execute(
+                """SELECT count(*), count(*) FILTER (o.status = 'failed'), count(o.reused_from),
+                          coalesce(sum(o.cost_usd) FILTER (r.kind <> 'live'), 0)
+                   FROM outcomes o JOIN runs r ON r.id = o.run_id WHERE o.run_id = ?""", [run_id]
             ).fetchone()
             requests, spent, unsettled, unpriced = cursor.execute(
                 """SELECT count(*), coalesce(sum(s.cost_usd), 0),
@@ -91,7 +113,7 @@ class Runs:
                           count(*) FILTER (s.status IS DISTINCT FROM 'refused' AND s.cost_usd IS NULL AND a.reserved_usd IS NULL)
                    FROM attempts a LEFT JOIN settlements s ON s.attempt_id = a.id WHERE a.run_id = ?""", [run_id]
             ).fetchone()
-        return Progress(done, failed, spent if requests else listed, unsettled, requests, unpriced)
+        return Progress(done, failed, spent + listed, unsettled, requests, unpriced, reused)
 
     def outcomes(self, run_id: str) -> pd.DataFrame:
         """One row an outcome, columns as in `Outcome`, in the order of the prompt set and of the answers."""
