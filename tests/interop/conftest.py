@@ -18,14 +18,15 @@ from tierwise.settings import ROOT
 
 LOCK = ROOT / "requirements-interop.txt"
 START_SECONDS = 120
+CACHE = Path(os.environ.get("TIERWISE_TEST_CACHE") or Path.home() / ".cache" / "tierwise-tests")
+"""Where gateways are installed, once for all runs."""
 
 
 @pytest.fixture(scope="session")
 def proxy_python() -> Path:
     """A Python that has the locked LiteLLM proxy; made once for each version of the lock file."""
     digest = hashlib.sha256(LOCK.read_bytes() + f"{sys.version_info[:2]}".encode()).hexdigest()[:16]
-    base = Path(os.environ.get("TIERWISE_TEST_CACHE") or Path.home() / ".cache" / "tierwise-tests")
-    folder = base / digest
+    folder = CACHE / digest
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     done = folder / "installed"
     if not done.exists():

@@ -40,6 +40,8 @@ class Exporter:
     title: str
     summary: str
     compile: Callable[[Policy], Compiled]
+    group: str = "Gateways"
+    """Where it stands in a list of many: one of GROUPS."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,17 @@ class Export:
 
 
 EXPORTERS: Registry[Exporter] = Registry("export target")
+GROUPS = ("Policy", "Gateways", "APIs", "Code", "Tables")
 
 
-def exporter(name: str, title: str, summary: str) -> Callable[[Callable[[Policy], Compiled]], Callable[[Policy], Compiled]]:
-    """Decorator that registers `compile(policy) -> Compiled` as an export target."""
+Compile = Callable[[Policy], Compiled]
 
-    def register(compile: Callable[[Policy], Compiled]) -> Callable[[Policy], Compiled]:
-        EXPORTERS.add(name)(Exporter(name, title, summary, compile))
+
+def exporter(name: str, title: str, summary: str, group: str = "Gateways") -> Callable[[Compile], Compile]:
+    """Decorator that registers `compile(policy) -> Compiled` as an export target, in one of GROUPS."""
+
+    def register(compile: Compile) -> Compile:
+        EXPORTERS.add(name)(Exporter(name, title, summary, compile, group))
         return compile
 
     return register
@@ -150,4 +156,4 @@ def _write(folder: Path, files: Mapping[str, str]) -> tuple[Path, ...]:
 
 
 # importing them registers their targets, in the order in which they are offered
-from tierwise.exporters import policy_json, litellm_proxy, litellm_hook  # noqa: E402, F401, I001
+from tierwise.exporters import policy_json, litellm_proxy, litellm_hook, portkey  # noqa: E402, F401, I001
