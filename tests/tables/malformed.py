@@ -44,6 +44,9 @@ BAD = {
     "no encoding at all": ("a.csv", b"prompt\r\n\x81\x8d\r\n", "line 2: byte 0x81 is neither"),
     "20,000 columns": ("a.csv", (",".join(f"c{i}" for i in range(20_000)) + "\n").encode() * 2, r"20,000 columns; at most 1,000.*'c1000'"),
     "20,000 keys": ("a.json", json.dumps([{f"c{i}": 1 for i in range(20_000)}]).encode(), "20,000 columns"),
+    "no header": ("a.csv", ("Write a long story. " * 40 + "\nAnother\n").encode(), r"the name of column 1 has 800 characters: 'Write a"),
+    "a million blank lines": ("a.csv", b"prompt\na\n" + b"\n" * 1_000_000, r"more than 100,000 blank lines, from line 3 on"),
+    "a million blank lines of JSON": ("a.jsonl", b'{"p": 1}' + b"\n" * 1_000_000, r"more than 100,000 blank lines, from line 2 on"),
     "a cell of 30 MB": (
         "a.csv",
         b"id,prompt\r\n1,a\r\n2," + b"x" * 30_000_000 + b"\r\n",

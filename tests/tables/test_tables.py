@@ -234,6 +234,41 @@ def test_errors_in_cells_are_kept_and_told_and_formulas_give_their_value():
     assert "an error such as #DIV/0! in row 1" in table.notices[0]
 
 
+SHARED = """<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">
+<si><t>prompt</t></si>
+<si><t xml:space="preserve">  two\r\nlines_x000D_ </t></si>
+<si><r><t xml:space="preserve">rich </t></r><r><rPr><b/></rPr><t>text</t></r></si>
+<si><t>a_x005F_x000D_b</t></si><si><t>&lt;b&gt; &amp;amp;</t></si></sst>"""
+TYPES = b"</Types>", (
+    b'<Override PartName="/xl/sharedStrings.xml" '
+    b'ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"/></Types>'
+)  # fmt: skip
+
+
+def test_text_as_spreadsheet_programs_write_it():
+    """They share strings between cells, write formatted runs, and escape what XML cannot hold."""
+    data = sheet(("X0",), ("X1",), ("X2",), ("X3",), ("X4",))
+    for i in range(5):
+        data = repacked(data, f't="inlineStr"><is><t>X{i}</t></is>'.encode(), f't="s"><v>{i}</v>'.encode())
+    kind = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings"
+    link = b'<Relationship Id="rIdS" Type="' + kind + b'" Target="sharedStrings.xml"/>'
+    data = without(data, "xl/sharedStrings.xml")
+    data = repacked(data, b"</Relationships>", link + b"</Relationships>", {"xl/sharedStrings.xml": SHARED.encode()})
+    data = repacked(data, *TYPES)
+    texts = [r["prompt"] for r in read_table(data, "a.xlsx").rows]
+    assert texts[1:] == ["rich text", "a_x000D_b", "<b> &amp;"]
+    assert texts[0].replace("\r\n", "\n") == "  two\nlines\r "
+
+
+def without(data: bytes, name: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(out, "w") as target:
+        for entry in source.infolist():
+            if entry.filename != name:
+                target.writestr(entry.filename, source.read(entry))
+    return out.getvalue()
+
+
 def test_headers_of_a_sheet_are_checked():
     told = [str(p) for p in read_table(sheet((None, "a", "a"), ("x", "y", "z")), "a.xlsx").problems]
     assert told == [

@@ -10,7 +10,7 @@ from contextlib import suppress
 from tierwise import settings
 from tierwise.errors import BadInput
 from tierwise.tables.encoding import decode
-from tierwise.tables.table import MAX_CELL, READERS, Problem, Table, check_columns, numbers, short, text_problem, too_many_rows
+from tierwise.tables.table import MAX_CELL, READERS, Problem, Table, check_columns, numbers, passed_over, short, text_problem, too_many_rows
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 LOOKED_AT = 64_000
@@ -71,12 +71,14 @@ def _read(text: str, delimiter: str, notices: list[str], max_rows: int, first: i
         for line, record in records:
             if not record:
                 blank.append(line)
+                passed_over(blank, max_rows)
             elif len(record) != kept:
                 problems.append(_ragged(len(rows) + 1, line, header, record))
                 rows.append({})
                 lines.append(line)
             elif kept > 1 and not any(record):
                 empty.append(line)
+                passed_over(empty, max_rows)
             else:
                 rows.append(dict(zip(columns, record, strict=True)))
                 lines.append(line)

@@ -37,14 +37,16 @@ def decode(data: bytes) -> tuple[str, list[str]]:
 def _windows(data: bytes, error: UnicodeDecodeError) -> tuple[str, list[str]]:
     line = data.count(b"\n", 0, error.start) + 1
     broken = data.decode("utf-8", "replace")
-    wide = len(re.findall(r"[^\x00-\x7f\ufffd]", broken))
-    if wide > broken.count("\ufffd"):  # as Windows-1252 every one of these would turn into two or three wrong letters
+    replaced = broken.count("\ufffd")
+    # Where most letters beyond ASCII are whole, reading them as Windows-1252 would turn each into two or three wrong ones.
+    if len(broken) - len(broken.encode("ascii", "ignore")) > 2 * replaced:
         raise BadInput(f"line {line}: byte 0x{data[error.start]:02x} is damaged UTF-8; the rest of the file is UTF-8. Mend that line.")
     try:
         text = data.decode("cp1252")
     except UnicodeDecodeError as other:
         line = data.count(b"\n", 0, other.start) + 1
         raise BadInput(f"line {line}: byte 0x{data[other.start]:02x} is neither UTF-8 nor Windows-1252. Save the file as UTF-8.") from other
-    seen = re.search(r"\w*[^\x00-\x7f]\w*", text)
-    line = text.count("\n", 0, seen.start()) + 1
-    return text, [f"The file is not UTF-8; it was read as Windows-1252, so that line {line} has {seen[0][:40]!r}. Check that word."]
+    at = re.search(r"[^\x00-\x7f]", text).start()
+    line = text.count("\n", 0, at) + 1
+    word = re.search(r"\w*\W?$", text[max(0, at - 20) : at])[0] + re.match(r".\w*", text[at : at + 20], re.S)[0]
+    return text, [f"The file is not UTF-8; it was read as Windows-1252, so that line {line} has {word!r}. Check that word."]

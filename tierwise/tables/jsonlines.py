@@ -1,5 +1,6 @@
 """JSON Lines, and JSON files that hold one list of objects. Strict: nothing that JSON does not know, no key twice."""
 
+import io
 import json
 import math
 from collections.abc import Iterator
@@ -14,11 +15,12 @@ from tierwise.tables.table import (
     Table,
     check_columns,
     numbers,
+    passed_over,
     short,
     text_problem,
     too_many_rows,
     value_problem,
-)
+)  # fmt: skip
 
 MAX_PROBLEMS = 1_000
 SPACE = " \t\r\n"
@@ -71,18 +73,19 @@ def read_json(data: bytes, max_rows: int) -> Table:
 
 
 def _lines(text: str, notices: list[str], max_rows: int) -> Table:
-    pieces = text.split("\n")  # not splitlines, which also cuts at characters that JSON strings may hold
+    pieces = io.StringIO(text, newline="\n")  # not splitlines, which also cuts at characters that JSON strings may hold
     rows: list[dict] = []
     lines: list[int] = []
     blank: list[int] = []
     problems: list[Problem] = []
     for line, piece in enumerate(pieces, 1):
-        if not piece or piece.isspace():
+        if piece.isspace():
             blank.append(line)
+            passed_over(blank, max_rows)
             continue
         if len(rows) == max_rows:
             raise too_many_rows(f"more than {max_rows:,}", max_rows)
-        value, wrong = _decode(piece, line)
+        value, wrong = _decode(piece.rstrip("\n"), line)
         if wrong is None and not isinstance(value, dict):
             wrong = f"a {_kind(value)}; each line should be an object, {{...}}"
         if wrong is not None:

@@ -33,7 +33,7 @@ def read_parquet(data: bytes, max_rows: int) -> Table:
         file = pq.ParquetFile(io.BytesIO(data), read_dictionary=plain)
         columns: dict[str, list] = {name: [] for name in names}
         size = 0
-        for batch in file.iter_batches(BATCH, columns=names):
+        for batch in file.iter_batches(BATCH, columns=names, use_threads=False):
             batch.validate(full=True)  # a damaged file may point outside its own words
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
                 values = _values(column)

@@ -11,6 +11,7 @@ from tierwise.errors import BadInput
 from tierwise.registry import Registry
 
 MAX_COLUMNS = 1_000
+MAX_NAME = 500
 MAX_CELL = 8_000_000
 """Characters; more than any model reads."""
 
@@ -84,15 +85,24 @@ def read_table(data: bytes, filename: str, max_rows: int = settings.MAX_SAMPLES)
         raise BadInput(f"{filename}: {error}") from error
 
 
+def passed_over(blank: Sequence[int], max_rows: int) -> None:
+    """Raises BadInput when there are more blank lines than rows may be."""
+    if len(blank) > max_rows:
+        raise BadInput(f"more than {max_rows:,} blank lines, from line {blank[0]:,} on. Remove them.")
+
+
 def too_many_rows(found: str, max_rows: int) -> BadInput:
     return BadInput(f"{found} rows; at most {max_rows:,} are read. Take a sample of them.")
 
 
 def check_columns(columns: Sequence[str]) -> None:
-    """Raises BadInput when there are too many."""
+    """Raises BadInput when there are too many, or a name is too long to be one."""
     if len(columns) > MAX_COLUMNS:
         beyond = f"The first beyond is column {MAX_COLUMNS + 1:,}, {short(columns[MAX_COLUMNS])}"
         raise BadInput(f"{len(columns):,} columns; at most {MAX_COLUMNS:,} are read. {beyond}.")
+    for place, name in enumerate(columns, 1):
+        if len(name) > MAX_NAME:
+            raise BadInput(f"the name of column {place} has {len(name):,} characters: {short(name)}. Is the line with the names missing?")
 
 
 def text_problem(value: str) -> str | None:
