@@ -15,8 +15,8 @@ from tierwise.summary import TierSummary, by_request_type, summary
 from tierwise.types import Grade, Outcome, OutcomeMatrix, Run, Sample, now
 
 __all__ = [
-    "AUTOMATIC", "MANUAL", "GradeCount", "TierSummary", "apply_scorer", "by_request_type", "grade_outcomes", "matrix",
-    "record_manual", "summary",
+    "AUTOMATIC", "MANUAL", "UNDONE", "GradeCount", "TierSummary", "apply_scorer", "by_request_type", "grade_outcomes", "matrix",
+    "record_manual", "standing", "summary",
 ]  # fmt: skip
 
 AUTOMATIC = "tierwise"
@@ -24,6 +24,9 @@ AUTOMATIC = "tierwise"
 
 MANUAL = "manual"
 """The scorer of a grade that a person gave."""
+
+UNDONE = "taken back"
+"""The reason of a row with which a person undoes a slip: as if they had not graded the answer."""
 
 STEP = 2_000
 log = logging.getLogger(__name__)
@@ -88,7 +91,8 @@ def record_manual(
     """Append a person's grade of one answer. It counts from now on, whatever automatic grades come; of two such the newer wins.
 
     Args:
-        value: in [0, 1]; None withdraws a judgement (the answer is then unscored) and needs a `reason`.
+        value: in [0, 1]; None withdraws a judgement and needs a `reason`. The answer is then unscored; with the reason `UNDONE` it is as
+            if this person had not graded it.
 
     Raises:
         BadInput: a value out of range, no author, or a sample or tier the run does not have.
@@ -103,7 +107,7 @@ def record_manual(
         raise BadInput(f"Say who graded this: a name, and not {AUTOMATIC!r}, which stands for automatic grades.")
     if tier not in {t.name for t in run.tiers}:
         raise BadInput(f"Run {run.name!r} has no tier {tier!r}. Tiers: {', '.join(t.name for t in run.tiers)}.")
-    if (sample_id, tier, repeat) not in store.runs.done_cells(run.id):
+    if (tier, repeat) not in store.reviews.answers(run.id, sample_id):
         raise BadInput(f"Run {run.name!r} has no answer of {tier} to prompt {sample_id!r}{f', repeat {repeat}' if repeat else ''}.")
     grade = Grade(sample_id, tier, None if value is None else float(value), MANUAL, repeat, reason, author, explanation)
     store.grades.add(run.id, [grade])
@@ -133,12 +137,19 @@ def matrix(store: Store, run_id: str, scorer: str | None = None) -> OutcomeMatri
     status = outcomes["status"].to_numpy(object)[keep]
     asked, failed, cut = (place.flags(at[mask]) for mask in (slice(None), status == "failed", status == "truncated"))
     automatic = ~manual & (grades["scorer"] == ref).to_numpy(bool)
-    by_scorer, by_person = place.newest(grades[automatic]), place.newest(grades[manual])
-    quality = np.where(np.isnan(by_person), np.where(failed | place.graded(grades[manual]), np.nan, by_scorer), by_person)
+    people = standing(grades[manual])
+    by_scorer, by_person = place.newest(grades[automatic]), place.newest(people)
+    quality = np.where(np.isnan(by_person), np.where(failed | place.graded(people), np.nan, by_scorer), by_person)
     cost, latency = (_mean(place.values(at, outcomes[c][keep])) for c in ("cost_usd", "latency_s"))
     return OutcomeMatrix(
         run, samples, _mean(quality), cost, latency, truncated=cut.any(2), failed=asked.any(2) & (failed | ~asked).all(2), scorer=ref
     )
+
+
+def standing(grades: pd.DataFrame) -> pd.DataFrame:
+    """Of grades by people, oldest first, the newest of each person on each answer, without those taken back."""
+    newest = grades.drop_duplicates(["sample_id", "tier", "repeat", "author"], keep="last")
+    return newest[~(newest["value"].isna() & (newest["reason"] == UNDONE)).to_numpy(bool)]
 
 
 class _Places:

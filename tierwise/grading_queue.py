@@ -16,6 +16,7 @@ import numpy as np
 
 from tierwise.certify import prompts_needed
 from tierwise.corrected import FEWEST, Corrected
+from tierwise.store.reviews import Item
 from tierwise.types import OutcomeMatrix
 
 CHECK_SHARE = 0.2
@@ -26,19 +27,6 @@ LEAST = 10
 PLANNED = 100
 CORRELATION = 0.5
 """Between automatic and human losses of routable prompts, to plan with before there are human grades."""
-
-
-@dataclass(frozen=True)
-class Item:
-    """A prompt in the queue."""
-
-    position: int
-    sample_id: str
-    stratum: str
-    tiers: tuple[str, ...]
-    """The answers to grade, cheapest tier first; `shown` gives the order on the screen."""
-    check: bool
-    """From the rest: the policy sends it to the last tier anyway."""
 
 
 def queue(matrix: OutcomeMatrix, choice: np.ndarray | None, seed: int = 0, every_tier: bool = False) -> list[Item]:
@@ -60,7 +48,8 @@ def queue(matrix: OutcomeMatrix, choice: np.ndarray | None, seed: int = 0, every
     for place, i in enumerate(_interleaved(groups, shares)):
         turning = () if choice is None else sorted({0 if check[i] else int(choice[i]), last})
         wanted = range(last + 1) if every_tier or choice is None else turning
-        items.append(Item(place, matrix.samples[i].id, labels[i], tuple(matrix.tiers[k] for k in wanted), bool(check[i])))
+        chosen = None if choice is None else matrix.tiers[choice[i]]
+        items.append(Item(place, matrix.samples[i].id, labels[i], tuple(matrix.tiers[k] for k in wanted), chosen, bool(check[i])))
     return items
 
 

@@ -66,7 +66,8 @@ def m002_grading_by_people(cursor: duckdb.DuckDBPyConnection) -> None:
         CREATE TABLE grading_items (
             session_id TEXT NOT NULL, position INTEGER NOT NULL, sample_id TEXT NOT NULL, stratum TEXT NOT NULL, tiers TEXT NOT NULL,
             tier_count INTEGER NOT NULL, chosen TEXT, is_check BOOLEAN NOT NULL);
-        CREATE TABLE grading_claims (session_id TEXT NOT NULL, position INTEGER NOT NULL, rater TEXT NOT NULL, claimed_at TIMESTAMP NOT NULL);
+        CREATE TABLE grading_claims (
+            session_id TEXT NOT NULL, position INTEGER NOT NULL, rater TEXT NOT NULL, claimed_at TIMESTAMP NOT NULL);
         CREATE SEQUENCE comparison_ids;
         CREATE TABLE comparisons (
             id BIGINT DEFAULT nextval('comparison_ids'), run_id TEXT NOT NULL, sample_id TEXT NOT NULL, first_tier TEXT NOT NULL,
@@ -75,4 +76,15 @@ def m002_grading_by_people(cursor: duckdb.DuckDBPyConnection) -> None:
         CREATE TABLE marks (
             id BIGINT DEFAULT nextval('mark_ids'), run_id TEXT NOT NULL, sample_id TEXT NOT NULL, tier TEXT NOT NULL, kind TEXT NOT NULL,
             text TEXT NOT NULL, author TEXT NOT NULL, created_at TIMESTAMP NOT NULL);
+    """)
+
+
+@MIGRATIONS.append
+def m003_traffic(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Profiles of traffic, and the prompts of those whose user asked for them to be kept. Appended only."""
+    cursor.execute("""
+        CREATE TABLE traffic_profiles (id TEXT PRIMARY KEY, name TEXT NOT NULL, document TEXT NOT NULL, created_at TIMESTAMP NOT NULL);
+        CREATE TABLE traffic_prompts (
+            profile_id TEXT NOT NULL, position INTEGER NOT NULL, prompt TEXT NOT NULL, request_type TEXT, prompt_tokens DOUBLE,
+            requests INTEGER NOT NULL);
     """)

@@ -9,7 +9,9 @@ from tierwise.store.evalsets import EvalSets
 from tierwise.store.grades import Grades
 from tierwise.store.migrations import migrate
 from tierwise.store.policies import Policies
+from tierwise.store.reviews import Reviews
 from tierwise.store.runs import Runs
+from tierwise.store.traffic import Traffic
 
 
 class Store:
@@ -29,6 +31,8 @@ class Store:
         self.attempts = Attempts(self._connection)
         self.grades = Grades(self._connection)
         self.policies = Policies(self._connection)
+        self.traffic = Traffic(self._connection)
+        self.reviews = Reviews(self._connection)
 
     def close(self) -> None:
         self._connection.close()
