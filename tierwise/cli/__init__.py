@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tierwise import __version__
-from tierwise.cli import data, decide, experiment  # noqa: F401  (importing them registers their commands)
+from tierwise.cli import data, decide, experiment, traffic  # noqa: F401  (importing them registers their commands)
 from tierwise.cli.command import COMMANDS, Result, finite
 from tierwise.errors import BadInput, TierwiseError
 from tierwise.store import Store
@@ -27,6 +27,9 @@ def main(argv: list[str] | None = None) -> int:
         with Workspace() as store:
             result = COMMANDS[arguments.command].act(arguments, store)
         _deliver(result, arguments.json)
+        if result.problem:
+            print(f"tierwise: {result.problem}", file=sys.stderr)
+            return 2
     except TierwiseError as error:
         print(f"tierwise: {error}", file=sys.stderr)
         return 2

@@ -22,10 +22,12 @@ def _tune_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--scorer", help="whose grades count")
     p.add_argument("--models", metavar="A,B,C", help="only these tiers, in this order")
     p.add_argument("--save", metavar="NAME", help="keep the result as a policy")
+    p.add_argument("--traffic", metavar="PROFILE", help="weigh every figure by the mix of this traffic profile, and project a month of it")
 
 
 @command("tune", "Choose router and thresholds; figures are held-out.", _tune_arguments)
 def tune(a: argparse.Namespace, store: Store) -> Result:
+    from tierwise.cli.traffic import projected, reweighted
     from tierwise.frontier import parse_aim
     from tierwise.grading import matrix
     from tierwise.policy import make_policy
@@ -34,9 +36,13 @@ def tune(a: argparse.Namespace, store: Store) -> Result:
     if not 0 < a.delta < 1:
         raise BadInput(f"--delta {a.delta}: give a probability between 0 and 1, such as 0.10.")
     found = store.runs.get(a.run)
-    tuned = tuner(matrix(store, found.id, a.scorer), aim=parse_aim(*(a.aim or ["max-loss=0.02"])), router=a.router, delta=a.delta,
-                  seed=a.seed, tiers=names(a.models), progress=lambda what, _: say(what))  # fmt: skip
+    traffic = store.traffic.get(a.traffic) if a.traffic else None
+    graded = matrix(store, found.id, a.scorer)
+    tuned = tuner(reweighted(graded, traffic) if traffic else graded, aim=parse_aim(*(a.aim or ["max-loss=0.02"])), router=a.router,
+                  delta=a.delta, seed=a.seed, tiers=names(a.models), progress=lambda what, _: say(what))  # fmt: skip
     data = tuned.to_json()
+    if traffic:
+        data["traffic"] = projected(tuned, graded, traffic)
     if a.save:
         policy = store.policies.add(make_policy(tuned, a.save))
         data["policy"] = policy.id
@@ -46,7 +52,7 @@ def tune(a: argparse.Namespace, store: Store) -> Result:
             f"  held-out: saves {held.saving:.1%} [{held.saving_ci95[0]:.1%}, {held.saving_ci95[1]:.1%}], "
             f"loses {held.loss * 100:.2f} points [{held.loss_ci95[0] * 100:.2f}, {held.loss_ci95[1] * 100:.2f}]",
             f"  certificate: {data['certificate']['status']}"]  # fmt: skip
-    text += [f"  {warning}" for warning in data["warnings"]]
+    text += [f"  {line}" for line in (*data["warnings"], *(data["traffic"]["words"] if traffic else ()))]
     return Result(data, "\n".join(text))
 
 

@@ -82,7 +82,7 @@ class TrafficLog:
     def __len__(self) -> int:
         return len(self.calls)
 
-    def keys(self) -> list[Key]:
+    def type_keys(self) -> list[Key]:
         """Keys that could be the request type: 2 to 50 values; those on most requests first."""
         seen: dict[str, Counter[str]] = {}
         for found in self.labels:
@@ -105,7 +105,7 @@ class TrafficLog:
         values = [found.get(key) for found in self.labels]
         kinds = set(values) - {None}
         if not kinds:
-            known = tuple(k.name for k in self.keys())
+            known = tuple(k.name for k in self.type_keys())
             raise BadInput(f"No call has the key {short(key)}." + (f" Keys: {listed(known)}." if known else " No key has 2 to 50 values."))
         _few_types(kinds, f"The key {short(key)}")
         return replace(self, calls=self.calls.assign(request_type=pd.Series(values, dtype=object)), type_key=key)
