@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from tierwise.errors import BadInput
+
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED_EVALSETS = ROOT / "evalsets"
 PRICES = ROOT / "data" / "prices.csv"
@@ -20,6 +22,20 @@ def workspace() -> Path:
 
 def database() -> Path:
     return workspace() / "tierwise.duckdb"
+
+
+def daily_cap_usd() -> float | None:
+    """What all runs of a workspace may cost in one day (UTC): `TIERWISE_DAILY_CAP_USD`, or no cap."""
+    text = os.environ.get("TIERWISE_DAILY_CAP_USD", "").strip()
+    if not text:
+        return None
+    try:
+        cap = float(text)
+    except ValueError:
+        cap = -1.0
+    if not 0 <= cap < float("inf"):
+        raise BadInput(f"TIERWISE_DAILY_CAP_USD is {text!r}: give a sum in US dollars, such as 20.")
+    return cap
 
 
 def quiet_libraries() -> None:

@@ -111,3 +111,21 @@ def test_what_does_not_decide_the_answer_is_not_in_the_key():
                   dataclasses.replace(base, params={"seed": 1})):  # fmt: skip
         assert call_key(chat, other, 10) != key
     assert call_key(chat, base, 11) != key and call_key([*chat, *chat], base, 10) != key
+
+
+def test_the_days_cap_holds_over_all_runs(store, provider, started, tier, monkeypatch):
+    monkeypatch.setenv("TIERWISE_DAILY_CAP_USD", "0.0003")
+    small = tier(params={"max_tokens": 10})
+    first = started(small, n=5)
+    second = started(small, n=6, concurrency=3)
+    assert second.status == "stopped" and "day's cap of $0.0003" in second.note, (first.status, second.note)
+    assert provider.billed_usd <= 0.0003
+    monkeypatch.setenv("TIERWISE_DAILY_CAP_USD", "1")
+    assert execute(store, second.id).status == "done"
+
+
+def test_a_cap_that_is_no_sum_is_refused(store, provider, started, tier, monkeypatch):
+    monkeypatch.setenv("TIERWISE_DAILY_CAP_USD", "lots")
+    with pytest.raises(BadInput, match="TIERWISE_DAILY_CAP_USD"):
+        started(tier())
+    assert provider.seen == []

@@ -29,6 +29,8 @@ class Result:
 
     data: Any
     text: str
+    problem: str | None = None
+    """Where the work ended before its end and the user can mend that: said on standard error, and the exit status is 2."""
 
 
 COMMANDS: dict[str, Command] = {}

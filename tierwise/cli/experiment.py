@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import signal
 import sys
 import time
 
@@ -21,6 +22,12 @@ def _run_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--concurrency", type=int, default=8)
     p.add_argument("--budget", type=float, metavar="USD", help="stop before spending more than this")
     p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--repeats", type=int, default=1, help="calls for each prompt and tier")
+    p.add_argument("--timeout", type=float, metavar="SECONDS", help="give up a call after this; 60 without it")
+    p.add_argument("--deadline", type=float, metavar="SECONDS", help="stop the run after this")
+    p.add_argument("--template", metavar="FILE", help="text sent instead of each prompt, with slots such as {{input}} and {{context}}")
+    p.add_argument("--reuse", action="store_true", help="take answers to the same calls from earlier runs instead of paying again")
+    p.add_argument("--stream", action="store_true", help="read answers piece by piece, which tells the time to the first one")
     p.add_argument("--resume", metavar="RUN", help="go on with this run: only cells without an outcome are called")
     p.add_argument("--yes", action="store_true", help="do not ask before spending")
 
@@ -29,6 +36,7 @@ def _run_arguments(p: argparse.ArgumentParser) -> None:
 def run(a: argparse.Namespace, store: Store) -> Result:
     from tierwise.runs.execute import execute
     from tierwise.runs.plan import create_run, estimate
+    from tierwise.runs.stopping import Stop
     from tierwise.simulator import ladder
     from tierwise.tiers import load_tiers_toml
 
@@ -39,7 +47,9 @@ def run(a: argparse.Namespace, store: Store) -> Result:
         if planned.evalset_id != info.id:
             raise BadInput(f"Run {planned.name!r} is of another prompt set than {info.name!r}; a run goes on with the prompts it began with.")
     tiers = planned.tiers if a.resume else load_tiers_toml(read(a.tiers)) if a.tiers else ladder()
-    before = estimate(evalset, tiers, done=store.runs.done_cells(planned.id) if a.resume else None, concurrency=a.concurrency)
+    repeats = int(planned.params.get("repeats", 1)) if a.resume else a.repeats
+    done = store.runs.done_cells(planned.id) if a.resume else None
+    before = estimate(evalset, tiers, repeats, done=done, concurrency=a.concurrency)
     say(before.text())
     live = any(not t.simulated for t in tiers)
     if live and not a.yes:
@@ -47,7 +57,10 @@ def run(a: argparse.Namespace, store: Store) -> Result:
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             raise BadInput("Not started. Pass --yes to start without being asked.")
     if not a.resume:
-        params = {"scorer": a.scorer, "seed": a.seed, "concurrency": a.concurrency} | ({"budget_usd": a.budget} if a.budget else {})
+        given = {"budget_usd": a.budget, "timeout_s": a.timeout, "deadline_s": a.deadline, "reuse": a.reuse or None, "stream": a.stream or None,
+                 "template": read(a.template).decode("utf-8") if a.template else None}  # fmt: skip
+        params = {"scorer": a.scorer, "seed": a.seed, "concurrency": a.concurrency, "repeats": a.repeats}
+        params |= {k: v for k, v in given.items() if v is not None}
         planned = create_run(store, info.id, tiers, name=a.name, params=params)
     shown = [0.0]
 
@@ -56,15 +69,23 @@ def run(a: argparse.Namespace, store: Store) -> Result:
             shown[0] = time.monotonic()
             say(f"{done} of {total} calls")
 
-    finished = execute(store, planned.id, on_progress=progress, budget_usd=a.budget)
+    stop = Stop()
+    before_us = signal.signal(signal.SIGTERM, lambda *_: stop.drain())
+    try:
+        finished = execute(store, planned.id, on_progress=progress, budget_usd=a.budget, stop=stop)
+    finally:
+        signal.signal(signal.SIGTERM, before_us)
     figures = store.runs.progress(finished.id)
     data = {"run": finished.id, "name": finished.name, "status": finished.status, "note": finished.note, "calls": figures.done,
             "failed": figures.failed, "requests": figures.requests, "spent_usd": figures.spent_usd, "unsettled_usd": figures.unsettled_usd,
-            "unpriced": figures.unpriced, "simulated": finished.simulated}  # fmt: skip
+            "unpriced": figures.unpriced, "reused": figures.reused, "simulated": finished.simulated}  # fmt: skip
     label = " (simulated)" if finished.simulated else ""
-    note = f" {finished.note}" if finished.note else ""
-    return Result(data, f"{finished.name}{label}: {finished.status}, {figures.done} outcomes, {figures.failed} failed, "
-                        f"${figures.spent_usd:.4f} ({finished.id}).{note}")  # fmt: skip
+    line = (f"{finished.name}{label}: {finished.status}, {figures.done} outcomes, {figures.failed} failed, "
+            f"${figures.spent_usd:.4f} ({finished.id}).")  # fmt: skip
+    if figures.unsettled_usd:
+        line += f" Besides, ${figures.unsettled_usd:.4f} at most for calls whose cost is not known."
+    ended = None if finished.status == "done" else f"run {finished.name!r} ({finished.id}) is {finished.status}. {finished.note}"
+    return Result(data, line, ended)
 
 
 def _grade_arguments(p: argparse.ArgumentParser) -> None:

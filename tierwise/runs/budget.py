@@ -1,13 +1,19 @@
 """A cap on dollars that holds: the most a call can cost is set aside before it is sent."""
 
 import asyncio
+from datetime import date
+
+from tierwise import settings
+from tierwise.store import Store
+from tierwise.types import now
 
 
 class Budget:
-    """`cap` None means no cap. `spent` starts at what the run has cost before, unknown costs at their worst."""
+    """`cap` None means no cap. `spent` starts at what was paid before, unknown costs at their worst."""
 
-    def __init__(self, cap: float | None, spent: float = 0.0) -> None:
+    def __init__(self, cap: float | None, spent: float = 0.0, name: str = "the budget") -> None:
         self.cap = cap
+        self.name = name
         self.spent = spent
         self.reserved = 0.0
         self._changed = asyncio.Condition()
@@ -33,3 +39,21 @@ class Budget:
             self.reserved -= reserved
             self.spent += cost
             self._changed.notify_all()
+
+
+_today: dict[tuple[str, date], Budget] = {}
+
+
+def of_today(store: Store) -> Budget:
+    """The day's budget, shared by every run of this workspace; made anew at midnight UTC.
+
+    Raises:
+        BadInput: the setting is no sum of money.
+    """
+    cap, day = settings.daily_cap_usd(), now().date()
+    key = (str(store.path), day)
+    found = _today.get(key)
+    if found is None or found.cap != cap:
+        _today.clear()
+        found = _today[key] = Budget(cap, store.attempts.counted_on(day) if cap is not None else 0.0, "the day's cap")
+    return found

@@ -8,7 +8,7 @@ from tierwise.errors import TierwiseError
 from tierwise.grading import apply_scorer, grade_outcomes
 from tierwise.models import check_keys
 from tierwise.runs import background
-from tierwise.runs.budget import Budget
+from tierwise.runs.budget import Budget, of_today
 from tierwise.runs.live import LiveRun
 from tierwise.runs.reuse import reusable
 from tierwise.runs.stopping import Stop
@@ -103,7 +103,8 @@ def _live(
             kept[0] += 1
         say(kept[0])
 
-    live = LiveRun(store, run, samples, stop, Budget(cap, before.spent_usd + before.unsettled_usd), count)
+    budgets = (Budget(cap, before.spent_usd + before.unsettled_usd), of_today(store))
+    live = LiveRun(store, run, samples, stop, budgets, count)
     work = background.submit(live.work(todo))
     try:
         work.result()

@@ -52,7 +52,8 @@ class LiveRun:
     run: Run
     samples: Mapping[str, Sample]
     stop: Stop
-    budget: Budget
+    budgets: Sequence[Budget]
+    """Each must have room for a call: the run's, the day's."""
     on_outcome: Callable[[Outcome], None] = lambda outcome: None
     left_open: int = 0
     """Cells given back without an outcome because the key was refused."""
@@ -115,9 +116,8 @@ class LiveRun:
             try:
                 if self.stop:
                     return
-                if not await self.budget.reserve(worst or 0.0):
-                    return self.stop.set("stopped", f"Stopped at the budget of ${self.budget.cap:g}: the next call could go past it. "
-                                                    "Raise it and resume; nothing is sent twice.")  # fmt: skip
+                if not await self._reserve(worst or 0.0):
+                    return
                 failure = await self._attempt(cell, chat, tier, worst, attempt, shared)
                 ok = failure is None
             finally:
@@ -129,6 +129,20 @@ class LiveRun:
                 wait = failure.retry_after_s or wait
                 shared.gate.slow_down(wait)
             await asyncio.sleep(max(wait, failure.retry_after_s or 0.0))
+
+    async def _reserve(self, amount: float) -> bool:
+        for i, budget in enumerate(self.budgets):
+            if not await budget.reserve(amount):
+                for held in self.budgets[:i]:
+                    await held.settle(amount, 0.0)
+                self.stop.set("stopped", f"Stopped at {budget.name} of ${budget.cap:g}: the next call could go past it. "
+                                         "Raise it and resume; nothing is sent twice.")  # fmt: skip
+                return False
+        return True
+
+    async def _paid(self, reserved: float, cost: float) -> None:
+        for budget in self.budgets:
+            await budget.settle(reserved, cost)
 
     async def _attempt(
         self, cell: Cell, chat: list[dict[str, str]], tier: Tier, worst: float | None, number: int, shared: _Endpoint
@@ -150,7 +164,7 @@ class LiveRun:
     async def _answered(self, cell: Cell, reply: Reply, attempt_id: int, worst: float | None, key: str) -> None:
         outcome = reply.outcome(*cell, key)
         await self._journal.settle(Settlement(attempt_id, "answered", reply.cost_usd, reply.error, 200, outcome))
-        await self.budget.settle(worst or 0.0, reply.cost_usd if reply.cost_usd is not None else worst or 0.0)
+        await self._paid(worst or 0.0, reply.cost_usd if reply.cost_usd is not None else worst or 0.0)
         self.on_outcome(outcome)
 
     async def _failed(self, cell: Cell, failure: CallFailed, attempt_id: int, worst: float | None, number: int, shared: _Endpoint) -> None:
@@ -165,7 +179,7 @@ class LiveRun:
             outcome = Outcome(cell[0], cell[1], cell[2], "failed", error=f"{failure}{tries}")
         status, cost = ("refused", 0.0) if failure.billed == "no" else ("unknown", None)
         await self._journal.settle(Settlement(attempt_id, status, cost, str(failure), failure.status, outcome))
-        await self.budget.settle(worst or 0.0, 0.0 if failure.billed == "no" else worst or 0.0)
+        await self._paid(worst or 0.0, 0.0 if failure.billed == "no" else worst or 0.0)
         if outcome is not None:
             self.on_outcome(outcome)
         if shared.refused_keys >= REFUSED_KEYS:

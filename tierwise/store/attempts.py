@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 import pandas as pd
@@ -80,6 +80,13 @@ class Attempts:
                 insert(cursor, "outcomes", outcome_rows(run_id, [s.outcome for s in settlements if s.outcome is not None]))
         taken = iter(ids)
         return [next(taken) if isinstance(e, Intent) else None for e in entries]
+
+    def counted_on(self, day: date) -> float:
+        """US dollars of all requests sent on a day (UTC), unknown costs at what was reserved."""
+        with self._connection.read() as cursor:
+            return cursor.execute(
+                f"SELECT coalesce(sum(counted_usd), 0) FROM ({LEDGER} WHERE a.sent_at >= ? AND a.sent_at < ?)", [day, day + timedelta(days=1)]
+            ).fetchone()[0]
 
     def frame(self, run_id: str) -> pd.DataFrame:
         """Every request of a run in the order of sending. `counted_usd` is the cost, or what was reserved where that is not known."""
