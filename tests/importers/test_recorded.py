@@ -9,6 +9,7 @@ import pytest
 
 from tests.tables.files import WRITERS
 from tierwise.errors import BadInput
+from tierwise.evalsets import load_shipped, to_jsonl
 from tierwise.grading import by_request_type, matrix, summary
 from tierwise.importers import IMPORTERS
 from tierwise.importers.recorded import import_results, models_in
@@ -107,7 +108,7 @@ def test_a_missing_score_is_unscored_and_never_zero(store, missing):
     assert grades["value"].isna().sum() == 1
     assert grades[grades["value"].isna()]["reason"].tolist() == ["the file has no score for this answer"]
     assert np.isnan(matrix(store, run.id).quality[0, 1])
-    assert "big: 1 answers without a score" in run.note
+    assert "big: 1 of 2 answers without a score" in run.note
 
 
 WRONG = {
@@ -195,7 +196,7 @@ def test_repeats_are_numbered_and_averaged(store):
     cell = store.runs.outcomes(run.id).query("sample_id == '1' and tier == 'big'")
     assert cell["repeat"].tolist() == [0, 1, 2] and cell["output"].tolist() == ["2", "4", "2"]
     assert matrix(store, run.id).quality[0, 1] == 0.5
-    assert "big: 2 repeated answers" in run.note
+    assert "big: 2 of 4 answers repeated" in run.note
 
 
 def test_ids_that_two_datasets_share_are_told_apart(store):
@@ -225,7 +226,7 @@ def test_cut_off_empty_and_failed_answers_are_told_apart(store):
     graded = matrix(store, run.id)
     assert graded.truncated.tolist() == [[False, True], [False, False]] and graded.failed.tolist() == [[False, False], [False, True]]
     assert np.isnan(graded.quality[1, 1]), "the score of a failed call does not count"
-    assert "1 failed calls whose score does not count" in run.note
+    assert "big: 1 of 2 calls failed, 1 of these with a score, which does not count." in run.note
     assert summary(graded)[1].failed == 1
 
 
@@ -235,6 +236,15 @@ def test_what_is_known_of_prompts_beside_is_kept_and_the_rest_is_told(store):
     assert [s.metadata for s in store.evalsets.get(run.evalset_id).samples] == [{"level": "L1"}, {"level": "L2"}]
     assert "Not kept, the same for all prompts or different between answers: 'seen', 'source_of_cost'." in run.note
     assert "Kept with the prompts as metadata: 'level'." in run.note
+
+
+@pytest.mark.parametrize("name", ["contracts", "extraction"])
+def test_prompts_of_a_set_with_their_results_are_that_set(store, name):
+    shipped = load_shipped(name)
+    prompts = [json.loads(line) for line in to_jsonl(shipped).splitlines()]
+    run = long(store, [prompt | {"model": model, "score": 1} for model in ("a", "b") for prompt in prompts])
+    assert store.evalsets.get(run.evalset_id).digest == shipped.digest
+    assert "kept" not in run.note.lower()
 
 
 def test_two_tasks_of_one_prompt_are_told(store):

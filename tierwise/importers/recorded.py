@@ -112,11 +112,11 @@ def _gaps(results: Results, order: Sequence[str]) -> list[str]:
         without_cost = sum(a.get("cost_usd") is None for a in answers)
         counts = {
             f"of {total:,} prompts without an answer": total - answered,
-            "repeated answers": len(answers) - answered,
-            "answers without a score": sum(a.get("score") is None and not a.get("error") for a in answers),
-            "failed calls": sum(bool(a.get("error")) for a in answers),
-            "failed calls whose score does not count": sum(bool(a.get("error")) and a.get("score") is not None for a in answers),
-            "answers without a cost": without_cost,
+            f"of {len(answers):,} answers repeated": len(answers) - answered,
+            f"of {len(answers):,} answers without a score": sum(a.get("score") is None and not a.get("error") for a in answers),
+            f"of {len(answers):,} calls failed": sum(bool(a.get("error")) for a in answers),
+            "of these with a score, which does not count": sum(bool(a.get("error")) and a.get("score") is not None for a in answers),
+            f"of {len(answers):,} answers without a cost": without_cost,
         }
         told = [f"{n:,} {what}" for what, n in counts.items() if n]
         if told:

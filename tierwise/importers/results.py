@@ -128,7 +128,10 @@ def _key(results: Results, row: int, cells: Mapping[str, Any]) -> Key | None:
 
 
 def _prompt(results: Results, row: int, cells: Mapping[str, Any]) -> dict[str, Any]:
-    said: dict[str, Any] = {"metadata": {c: v for c in results.layout.others if (v := cells.get(c)) not in (None, "")}}
+    beside = {c: v for c in results.layout.others if (v := cells.get(c)) not in (None, "")}
+    if isinstance(beside.get("metadata"), dict):
+        beside |= beside.pop("metadata")
+    said: dict[str, Any] = {"metadata": beside}
     for name in results.layout.prompt:
         if name == "messages":
             said[name] = _messages(results, row, cells)
@@ -212,13 +215,13 @@ def _same(results: Results, row: int, known: dict, said: dict, first: int, key: 
 
 def _tell(results: Results, differing: Mapping[str, list[int]]) -> None:
     """What varies between the answers to one prompt belongs to no prompt, and what never varies says nothing."""
-    others = set(results.layout.others)
-    left_out = [c for c in results.layout.others if c in differing or _constant(results, c)]
+    others = [c for c in results.layout.others if c in differing or any(c in p["metadata"] for p in results.prompts.values())]
+    left_out = [c for c in others if c in differing or _constant(results, c)]
     for prompt in results.prompts.values():
         prompt["metadata"] = {c: v for c, v in prompt["metadata"].items() if c not in left_out}
     if left_out:
         results.notes.append(f"Not kept, the same for all prompts or different between answers: {', '.join(map(short, left_out[:12]))}.")
-    kept = [c for c in results.layout.others if c not in left_out]
+    kept = [c for c in others if c not in left_out]
     if kept:
         results.notes.append(f"Kept with the prompts as metadata: {', '.join(map(short, kept[:12]))}.")
     for column, rows in differing.items():
