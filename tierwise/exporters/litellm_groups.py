@@ -113,6 +113,7 @@ def complexity_router(default: str, tiers: Mapping[str, str], **settings: Any) -
         "max_tokens_from_tier_model": False,
         "context_compaction": False,
         "deployment_affinity": False,
+        "route_housekeeping_to_cheapest_tier": False,
     }
     params = {"model": "auto_router/complexity_router", "complexity_router_default_model": default, "complexity_router_config": router}
     return {"model_name": ALIAS, "litellm_params": params}
