@@ -102,7 +102,8 @@ async def call(
     import litellm
 
     key = secrets.key(key_name(tier))
-    params = {"max_tokens": max_tokens} | {k: v for k, v in tier.params.items() if k != "max_tokens"}
+    params = {"max_tokens": max_tokens} | {k: secrets.resolve(v) for k, v in tier.params.items() if k not in ("max_tokens", "extra_headers")}
+    headers = secrets.resolve(tier.params.get("extra_headers", {})) | {"X-Client-Request-Id": request_id}
     if stream:
         params |= {"stream": True, "stream_options": {"include_usage": True}}
     began, first = time.monotonic(), None
@@ -112,7 +113,7 @@ async def call(
                 model=tier.model, messages=[dict(m) for m in messages], api_base=tier.api_base,
                 # without a key of its own, a server must not be sent another provider's key from the environment
                 api_key=key or ("unused" if tier.api_base else None),
-                timeout=timeout_s, max_retries=0, extra_headers={"X-Client-Request-Id": request_id}, **params,
+                timeout=timeout_s, max_retries=0, extra_headers=headers, **params,
             )  # fmt: skip
             if stream:
                 answer, first = await _gathered(answer)

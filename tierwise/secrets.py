@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Mapping
+from typing import Any
 
 PATTERNS = (
     re.compile(r"\b(?:sk|pk|rk|xai|gsk|pplx|hf|ghp|tgp|AIza|AKIA)[-_A-Za-z0-9]{12,}"),
@@ -9,11 +11,21 @@ PATTERNS = (
     re.compile(r"(?i)([?&\"'\s](?:api[-_]?key|key|token|access_token|x-api-key|authorization)[\"']?\s*[=:]\s*[\"']?)[-._~+/A-Za-z0-9]{6,}"),
 )
 HIDDEN = "[hidden]"
+REFERENCE = "os.environ/"
 
 
 def key(name: str | None) -> str | None:
     """The value of an environment variable, or None where it is not set or blank."""
     return (os.environ.get(name) or "").strip() or None if name else None
+
+
+def resolve(value: Any) -> Any:
+    """Parameters with each text `os.environ/NAME` replaced by that variable's value, as LiteLLM's own files write it."""
+    if isinstance(value, str) and value.startswith(REFERENCE):
+        return key(value.removeprefix(REFERENCE)) or ""
+    if isinstance(value, Mapping):
+        return {k: resolve(v) for k, v in value.items()}
+    return [resolve(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def scrub(text: str, *known: str | None) -> str:

@@ -48,6 +48,9 @@ ENVIRONMENT = {
 }  # fmt: skip
 """Where LiteLLM looks for a provider's key."""
 
+ENVIRONMENT_REFERENCE = re.compile(r"os\.environ/[A-Za-z_][A-Za-z0-9_]{0,99}")
+"""The name of a variable in place of a secret, as LiteLLM writes it."""
+
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 SECRET_NAME = re.compile(
     r"(?:^|[_.-])(?:api_?key|authori[sz]ation|auth|bearer|token|secret|passw(?:or)?d|credentials?|access_?key(?:_?id)?|private_?key)$", re.I
@@ -233,6 +236,8 @@ def _check_params(where: str, params: Mapping[str, Any]) -> None:
         path, value = waiting.pop()
         if isinstance(value, Mapping):
             for key, inner in value.items():
+                if isinstance(inner, str) and ENVIRONMENT_REFERENCE.fullmatch(inner):
+                    continue
                 if SECRET_NAME.search(key) or looks_like_key(key):
                     raise BadInput(f"{where}: {path} holds a key ({_shown(key)}). {INSTEAD}")
                 waiting.append((f"{path}.{key}", inner))

@@ -99,7 +99,7 @@ def test_a_refused_key_ends_the_run_and_the_cells_stay_open(store, provider, sta
     ("no_usage", "ok", "no token counts")])  # fmt: skip
 def test_an_odd_reply_has_a_status_of_its_own(store, provider, started, tier, fault, status, says):
     provider.fault = lambda body, before: fault
-    run = started(tier())
+    run = started(tier(), timeout_s=20)
     row = only(store, run)
     assert row["status"] == status
     assert (says or "") in (row["error"] or "")
