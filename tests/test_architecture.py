@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "litellm": ("tierwise/models.py", "tierwise/simulator.py"),
     "ragas": ("tierwise/scorers/ragas.py",),
     "duckdb": ("tierwise/store/",),
-    "altair": ("tierwise/ui/charts.py", "tierwise/report.py"),
+    "altair": ("tierwise/ui/charts.py", "tierwise/ui/traffic_charts.py", "tierwise/report.py"),
 }
 ONLY_INSIDE_FUNCTIONS = ("litellm", "ragas", "sklearn", "scipy", "sacrebleu", "rouge_score", "re2", "jsonschema")
 NEVER_CALLED = {"eval", "exec", "unsafe_allow_html", "ImageColumn"}

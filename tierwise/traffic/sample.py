@@ -31,9 +31,9 @@ class Drawn:
 def sample(calls: pd.DataFrame, n: int, seed: int = 0, name: str = "From traffic") -> Drawn:
     """Draw prompts from the calls of a log.
 
-    Strata are request type x length. Each gets prompts in proportion to the square root of its requests (a power allocation, Bankier
-    1988), so that rare types are seen; weights are requests / prompts drawn, and bring the traffic's mix back. Equal prompts are one
-    with their weights added.
+    Strata are request type x length, of different prompts. Each gets draws in proportion to the square root of its size (a power
+    allocation, Bankier 1988), so that rare types are seen. A prompt's weight is how often it was sent x the prompts of its stratum for
+    each one drawn, scaled so that every type has its share of the requests: it brings the traffic's mix back.
 
     Args:
         calls: request_type, prompt, prompt_tokens as `TrafficLog.calls` has them.
@@ -51,22 +51,26 @@ def sample(calls: pd.DataFrame, n: int, seed: int = 0, name: str = "From traffic
     if not len(usable):
         why = f" Not usable: {_told(refused)}." if refused else ""
         raise NotReady(f"The log holds no prompts that can be asked again.{why} Many tools record them only when told to.")
-    strata = _strata(types[usable], _lengths(calls, messages)[usable])
-    drawn, stand_for = _draw(strata, n, np.random.default_rng(seed))
     requests = calls["requests"].to_numpy(float) if "requests" in calls else np.ones(len(calls))
-    rows = usable[drawn]
-    weights = _calibrated(stand_for * requests[rows], types[rows], types, requests)
-    merged: dict[tuple[str, str], float] = {}
-    for i, weight in zip(rows, weights, strict=True):
-        key = _key(messages[i]), types[i]
-        merged[key] = merged.get(key, 0.0) + weight
-    scale = len(merged) / sum(merged.values())
-    samples = [_sample(f"t{k:05d}", json.loads(text), kind, round(w * scale, 6)) for k, ((text, kind), w) in enumerate(merged.items(), 1)]
+    units: dict[tuple[str, str], list[int]] = {}
+    for i in usable:
+        units.setdefault((json.dumps(messages[i], ensure_ascii=False), types[i]), []).append(int(i))
+    first = np.array([rows[0] for rows in units.values()])
+    stand_for = np.array([requests[rows].sum() for rows in units.values()])
+    strata = _strata(types[first], _lengths(calls, messages)[first])
+    drawn, raised = _draw(strata, n, np.random.default_rng(seed))
+    kinds = types[first[drawn]]
+    weights = _calibrated(raised * stand_for[drawn], kinds, types, requests)
+    weights *= len(weights) / weights.sum()
+    samples = [
+        _sample(f"t{k:05d}", list(messages[first[i]]), kind, round(float(w), 6))
+        for k, (i, kind, w) in enumerate(zip(drawn, kinds, weights, strict=True), 1)
+    ]
     notes = [f"{len(samples):,} prompts stand for {requests.sum():,.0f} requests; each carries the weight of those it stands for.",
              "They have no right answers: grade them with a judge, by hand, or add answers in a file."]  # fmt: skip
     if refused:
         notes.append(f"Not drawn from: {_told(refused)}.")
-    unseen = set(types) - set(types[rows])
+    unseen = set(types) - set(kinds)
     if unseen:
         notes.append(f"No prompt was drawn of the type {', '.join(sorted(map(str, unseen))[:5])}.")
     return Drawn(evalset_of(name, samples, "traffic"), tuple(notes))
@@ -126,7 +130,7 @@ def _strata(types: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 
 def _draw(strata: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Positions drawn without replacement, and the requests that each stands for."""
+    """Positions drawn without replacement, and how many of its stratum each stands for."""
     sizes = np.bincount(strata)
     want = np.minimum(_allocation(sizes, min(n, len(strata))), sizes)
     rows, weights = [], []
@@ -154,10 +158,6 @@ def _allocation(sizes: np.ndarray, n: int) -> np.ndarray:
         short = np.where(want < sizes, root / (want + 1), -1.0)
         want[int(np.argmax(short))] += 1
     return want
-
-
-def _key(messages: tuple) -> str:
-    return json.dumps(messages, ensure_ascii=False)
 
 
 def _sample(id: str, messages: list[dict[str, str]], kind: str, weight: float) -> Sample:

@@ -6,6 +6,7 @@ from tierwise import settings
 from tierwise.ui.parts import guard
 
 HOME, EVALSETS, RUN = "pages/home.py", "pages/evalsets.py", "pages/run.py"
+TRAFFIC = "pages/traffic.py"
 COMPARE, TUNE, EXPORT = "pages/compare.py", "pages/tune.py", "pages/export.py"
 LOGO, ICON = (settings.ROOT / "docs" / "images" / name for name in ("logo.svg", "icon.svg"))
 """Files of our own: a named icon would be fetched from a font server."""
@@ -16,6 +17,7 @@ def pages() -> list[st.Page]:
     return [
         st.Page(HOME, title="Home", icon=":material/home:", default=True, help="Where you are and what comes next"),
         st.Page(EVALSETS, title="Evalsets", icon=":material/list_alt:", help="Prompt sets: upload, check, choose"),
+        st.Page(TRAFFIC, title="Traffic", icon=":material/traffic:", help="What production sends, and a month of it"),
         st.Page(RUN, title="Run", icon=":material/play_circle:", help="Send a prompt set to every tier"),
         st.Page(COMPARE, title="Compare", icon=":material/bar_chart:", help="Quality, cost and speed of each tier"),
         st.Page(TUNE, title="Tune", icon=":material/tune:", help="Choose who answers what"),

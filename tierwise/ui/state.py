@@ -4,6 +4,7 @@ import streamlit as st
 
 from tierwise import settings
 from tierwise.store import Store
+from tierwise.traffic import TrafficProfile
 from tierwise.types import EvalSetInfo, Policy, Run
 
 
@@ -132,3 +133,36 @@ def _follow_set() -> None:
 def policy_in_link(options: list[Policy]) -> Policy:
     """The policy named by the link, else the newest. `options` is not empty."""
     return next((p for p in options if p.id == st.query_params.get("policy")), options[0])
+
+
+def choose_profile(options: list[TrafficProfile]) -> TrafficProfile:
+    """The traffic profile of this page: the link's, else the newest. `options` is not empty."""
+    by_id = {p.id: p for p in options}
+    wanted = st.query_params.get("profile")
+    st.session_state["profile_choice"] = wanted if wanted in by_id else options[0].id
+    chosen = st.selectbox(
+        "Traffic",
+        list(by_id),
+        format_func=lambda i: f"{by_id[i].name} · {by_id[i].requests:,} requests · {by_id[i].created_at:%d %b %H:%M}",
+        key="profile_choice",
+        on_change=_follow_profile,
+        label_visibility="collapsed",
+    )
+    st.query_params["profile"] = chosen
+    return by_id[chosen]
+
+
+def remember_profile(profile_id: str) -> None:
+    """Open this profile on the next run of the page, which may already have drawn its choice of views."""
+    st.query_params["profile"] = profile_id
+    st.session_state["profile_kept"] = True
+
+
+def open_profile_view(view: str) -> None:
+    """Show the profile just kept; called before the choice of views is drawn."""
+    if st.session_state.pop("profile_kept", False):
+        st.session_state["source"] = view
+
+
+def _follow_profile() -> None:
+    st.query_params["profile"] = st.session_state["profile_choice"]
