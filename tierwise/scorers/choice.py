@@ -5,7 +5,7 @@ import unicodedata
 from functools import lru_cache
 
 from tierwise.scorers.score import Score, scorer, unscored
-from tierwise.scorers.text import MAX_TEXT, normalise
+from tierwise.scorers.text import IDEOGRAPHS, MAX_TEXT, normalise
 from tierwise.types import Sample
 
 OFFERED = re.compile(r"^[ \t>*-]{0,6}\(?([A-Z])[.):][ \t]+(\S[^\n]{0,400})", re.MULTILINE)
@@ -13,7 +13,7 @@ WRAPPED = re.compile(r"\\(?:boxed|text|textbf|mathrm)\{|[*_`$\\{}\"“”'’]")
 STATED = re.compile(
     r"(?i:\b(?:answer|choice|option|choose|pick|select|correct)\b"
     r"(?:\s+(?:is|are|would\s+be|one|answer|choice|option|letter|with)\b|\s*[:=-]){0,4})\s*"
-    r"(?:\(([A-Za-z])\)|([A-Z])(?![\w'])|([a-z])(?=\s*(?:[.):,]|$)))",
+    r"(?:\(([A-Za-z])\)|([A-Z])(?![\w'])|([a-z])(?=\s*(?:[.):,]|$)))(?!\s*(?:or\s|/)\s*\(?[A-Za-z](?![\w']))",
     re.MULTILINE,
 )
 ALONE = re.compile(r"\W*([A-Za-z])\W*")
@@ -56,7 +56,7 @@ def chosen_letter(text: str, options: dict[str, str] | None = None) -> tuple[str
     if last and last[1].upper() in allowed:
         return last[1].upper(), "the last line"
     for pattern, how in ((BRACKETED, "in brackets"), (STANDING, "the only letter")):
-        text = AS_WORD.sub("", plain) if pattern is STANDING else plain  # "A man" and "I think" name no option
+        text = AS_WORD.sub("", IDEOGRAPHS.sub(" ", plain)) if pattern is STANDING else plain  # "A man" and "I think" name no option
         standing = {letter for letter in pattern.findall(text) if letter in allowed}
         if len(standing) == 1:
             return standing.pop(), how

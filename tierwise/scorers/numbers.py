@@ -13,8 +13,8 @@ from tierwise.types import Sample
 CURRENCY = r"(?:[$€£¥₹]|\b(?:USD|EUR|GBP|CHF|JPY|US\$))"
 SPACES = "[\u0020\u00a0\u2009\u202f]"
 WHOLE = (
-    rf"\d{{1,3}}(?:\.\d{{3}})+,\d{{1,280}}|\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d{{1,3}}(?:['’_]\d{{3}})+(?!\d)|\d{{1,3}}(?:{SPACES}\d{{3}})+(?![\d/])"
-    r"|\d{1,280},\d{1,2}(?![\d,])|\d{1,280}"
+    r"\d{1,3}(?:\.\d{3})+,\d{1,280}|\d{1,3}(?:\.\d{3}){2,}(?![\d.])|[1-9]\d{0,2}(?:,\d{3})+(?!\d)|\d{1,3}(?:['’_]\d{3})+(?!\d)"
+    rf"|\d{{1,3}}(?:{SPACES}\d{{3}})+(?:,\d{{1,280}}(?![\d,])|(?![\d/]))|\d{{1,280}},\d{{1,2}}(?![\d,])|0,\d{{1,280}}(?![\d,])|\d{{1,280}}"
 )
 NUMBER = re.compile(
     rf"""(?<![\w.,/])(?P<sign>[-+]{SPACES}?)?(?:{CURRENCY}{SPACES}?)?(?P<sign2>[-+])?
@@ -28,12 +28,13 @@ NUMBER = re.compile(
 )
 SCALE = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 MINUS = str.maketrans({c: "-" for c in "\u2212\ufe63\uff0d\u2010\u2011"} | {"\u2044": "/"})
+DASH_AS_SIGN = re.compile(r"(?<![\w)])(?<![\w)] )\u2013(?=[$€£¥]?[\d.])")
 VULGAR = re.compile("[\u00bc-\u00be\u2150-\u215e]")
 LATEX_FRACTION = re.compile(r"(-?)\\[dt]?frac\{(-?\d{1,15})\}\{(\d{1,15})\}")
 BOXED = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]{0,200}\}){1,400})\}")
 HASHES = re.compile(r"####[ \t]*([^\n]{1,400})")
 STATED = re.compile(r"\banswer(?:\s+is|\s+would\s+be|\s*[:=])[\s:=]*([^\n]{1,400})", re.IGNORECASE)
-LOOSE = re.compile(r"[*`]{1,3}(?=[\w$€£¥.+-])|(?<=[\w.%)}])[*`]{1,3}(?![\w*])|(?<=\d)\{,\}(?=\d)|\\[$%!,;]", re.ASCII)
+LOOSE = re.compile(r"(?<![\w)*`])[*`]{1,3}(?=[\w$€£¥.+-])|(?<=[\w.%)}])[*`]{1,3}(?![\w*])|(?<=\d)\{,\}(?=\d)|\\[$%!,;]", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,10 @@ def equal(a: Number, b: Number, tolerance: float = 0.0, relative: float = 0.0) -
 
 @scorer("numeric", summary="The number that the answer gives equals the reference, within a tolerance", examples=[
     ("The answer is 1,234.50 in 3 parts", "1234.5", 1), ("6 * 7 = 42", "42", 1), ("#### 42", "42", 1), ("−5", "-5", 1),
-    (r"so \boxed{\frac{3}{4}}", "0.75", 1), ("$2.5 million", "2500000", 1), ("45%", "0.45", 1), ("1½", "1.5", 1), ("6.02 × 10^23", "6.02e23", 1), 
-    ("10.4", "10", 0), ("10.4", "10", 1, {"tolerance": 0.5}), ("104", "100", 1, {"relative": 0.05}), ("I do not know", "3", 0), ("3", "three", None),
-    ("3", None, None)])  # fmt: skip
+    (r"so \boxed{\frac{3}{4}}", "0.75", 1), ("$2.5 million", "2500000", 1), ("45%", "0.45", 1), ("1½", "1.5", 1),
+    ("6.02 × 10^23", "6.02e23", 1), ("1.234.567", "1234567", 1), ("0,125", "0.125", 1), (r"45\%", "0.45", 1),
+    ("10.4", "10", 0), ("10.4", "10", 1, {"tolerance": 0.5}), ("104", "100", 1, {"relative": 0.05}), ("I do not know", "3", 0),
+    ("3", "three", None), ("3", None, None)])  # fmt: skip
 def numeric(
     output: str, sample: Sample, *,
     tolerance: Annotated[float, "Largest difference that still counts as right"] = 0.0,
@@ -115,7 +117,9 @@ def _plain(text: str) -> str:
     if not text.isascii():
         text = VULGAR.sub(lambda m: " " + unicodedata.normalize("NFKC", m[0]), text)
         text = unicodedata.normalize("NFKC", text.replace("\u00a0", " ").replace("’", "'")).translate(MINUS)
+        text = DASH_AS_SIGN.sub("-", text)
     if "\\" in text:
+        text = text.replace(r"\%", "%")
         text = LATEX_FRACTION.sub(r"\1\2/\3", text).replace(r"\times", "×").replace(r"\cdot", "×")
     return LOOSE.sub("", text) if any(c in text for c in "*`\\{") else text
 
@@ -145,10 +149,10 @@ def _number(m: re.Match[str]) -> Number | None:
 
 
 def _decimal(whole: str, part: str) -> int | float:
-    if "," in whole and ("." in whole or len(whole.rpartition(",")[2]) != 3):  # 1.234,56 and 12,50
-        if part:
-            return float(whole.replace(",", "") + part)
-        return float(whole.replace(".", "").replace(",", "."))
+    decimals = whole.rpartition(",")[2]
+    european = len(decimals) != 3 or whole.startswith("0,") or re.search(r"[^\d,]", whole)  # 12,50; 0,125; 1.234,567
+    if not part and decimals != whole and european:
+        return float(re.sub(r"[^\d,]", "", whole).replace(",", "."))
     digits = re.sub(r"\D", "", whole)
     return float(f"{digits or '0'}{part}") if part else int(digits)
 

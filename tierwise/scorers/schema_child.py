@@ -19,8 +19,10 @@ def judge(schema: str, instance: str) -> dict[str, Any]:
         return {"error": (str(problem).strip() or type(problem).__name__).splitlines()[0][:200]}
     if error is None:
         return {"valid": True, "why": ""}
-    where = ".".join(str(p) for p in error.absolute_path)
-    return {"valid": False, "why": f"{where[:80] + ': ' if where else ''}{error.message[:200]}"}
+    where, told = ".".join(str(p) for p in error.absolute_path), error.message
+    if len(told) > 200:  # it begins with the value, however long, and ends with what is wrong with it
+        told = f"{told[:80]} ... {told[-115:]}"
+    return {"valid": False, "why": f"{where[:80] + ': ' if where else ''}{told}"}
 
 
 @lru_cache(16)

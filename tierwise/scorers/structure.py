@@ -61,9 +61,10 @@ def same(a: Any, b: Any, tolerance: float = 0.0) -> bool:
     if isinstance(a, bool) or isinstance(b, bool) or a is None or b is None:
         return a is b
     if isinstance(a, int | float) and isinstance(b, int | float):
-        slack = 0 if isinstance(a, int) and isinstance(b, int) else 1e-12
+        if isinstance(a, int) and isinstance(b, int):  # exact: long ids differ in digits that no float holds
+            return abs(a - b) <= tolerance
         try:
-            return a == b or math.isclose(a, b, rel_tol=slack, abs_tol=tolerance)
+            return a == b or math.isclose(a, b, rel_tol=1e-12, abs_tol=tolerance)
         except OverflowError:  # an integer that no float can hold
             return False
     if isinstance(a, dict) and isinstance(b, dict):

@@ -168,12 +168,13 @@ def regex(
     import re2
 
     wanted = sample.reference if pattern is None else pattern
-    if not wanted:
+    if wanted is None or not wanted.strip():
         return unscored("there is no pattern: give one as an option, or as the prompt's reference")
     if len(wanted) > MAX_PATTERN:
         return unscored(f"the pattern is longer than {MAX_PATTERN} characters")
     if len(output) > MAX_TEXT:
         return unscored(f"the answer is longer than {MAX_TEXT:,} characters")
+    wanted, output = (text.encode("utf-8", "replace").decode() for text in (wanted, output))  # half a surrogate pair is no UTF-8
     try:
         compiled = _compiled(wanted, ignore_case)
     except re2.error as error:
