@@ -85,7 +85,7 @@ REFUSED = {
     "a rule on metadata": ({"rules": [{"metadata": {"a": ["b"]}}]}, "looks at metadata"),
     "a rule on a type": ({"rules": [{"request_type": ["b"], "keywords_any": ["x"]}]}, "looks at request_type"),
     "a rule on length": ({"rules": [{"tokens_lt": 5}]}, "looks at tokens_lt"),
-    "a cheap rule before a dear one": ({"rules": [({"keywords_any": ["x"]}, "cheap"), ({"keywords_any": ["y"]}, "mid")]}, "the dearest win"),
+    "a cheap rule before a dear one": ({"rules": [({"keywords_any": ["x"]}, "cheap"), ({"keywords_any": ["y"]}, "mid")]}, "dearest win"),
     "a Chinese keyword": ({"rules": [{"keywords_any": ["发票"]}]}, "Chinese"),
     "a padded keyword": ({"rules": [{"keywords_any": [" a"]}]}, "outer spaces"),
     "two lowering groups": ({"spec": LINEAR | {"terms": [{**TERM, "weight": -1.0}] * 2}}, "2 lowering"),

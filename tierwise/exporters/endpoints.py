@@ -42,8 +42,8 @@ class Endpoint:
 
     @property
     def key(self) -> str:
-        """The variable with the key; the vendor's usual one where the policy names none."""
-        return self.key_env or f"{variable(self.vendor)}_API_KEY"
+        """The variable with the key; the vendor's usual one at the vendor's own address only: another must not see that key."""
+        return self.key_env or ("" if self.base else f"{variable(self.vendor)}_API_KEY")
 
 
 def endpoint(model: Mapping[str, Any], group: str, unplaced: bool, where: str) -> Endpoint:

@@ -122,7 +122,7 @@ class _Targets:
         sent = {k: v for k, v in found.params.items() if k not in NOT_SENT}
         return {
             "provider": provider,
-            "api_key": f"${{{found.key}}}",
+            "api_key": f"${{{found.key}}}" if found.key else "unused",
             **({"custom_host": base} if base else {}),
             "override_params": {"model": found.name, **sent},
             **({"request_timeout": round(found.params["timeout"] * 1000)} if isinstance(found.params.get("timeout"), int | float) else {}),
