@@ -141,25 +141,38 @@ def outlook(
             return Outlook(True, 0, None, f"The human grades support {goal} with {1 - delta:.0%} confidence.")
         if loss.value >= epsilon:
             return Outlook(False, None, None, f"By the human grades the loss is {loss.value * 100:.1f} points, which is not {goal}.")
-        room = ((epsilon - loss.value) / (z(1 - delta) + z(power))) ** 2
+        room = ((epsilon - _planned(loss.value, epsilon)) / (z(1 - delta) + z(power))) ** 2
         if room > loss.population_variance:
             needed = math.ceil(graded * loss.sample_variance / (room - loss.population_variance))
             if needed <= routed.sum():
-                return _more(max(needed - graded, 1), goal)
-        prompts = math.ceil(size * (loss.population_variance + loss.sample_variance * graded / max(routed.sum(), 1)) / room)
-        return Outlook(False, None, prompts, f"About {prompts:,} prompts would settle {goal}; these {size:,} are too few.")
-    rows = np.arange(size)
-    seen = judge[:, -1] - judge[rows, choice]
-    seen = seen[np.isfinite(seen)]
-    n = prompts_needed(float((seen**2).mean()), epsilon, delta, power, max(float(seen.mean()), 0.0)) if len(seen) else None
-    if n is None:
-        n = prompts_needed(float((seen**2).mean()), epsilon, delta, power) if len(seen) else None
-    if n is None or n > size:
-        return Outlook(False, None, n, f"About {n:,} prompts would settle {goal}; these {size:,} are too few." if n else "Not known yet.")
+                return _more(max(needed - graded, 1), goal, loss.value, epsilon)
+        total = loss.population_variance + loss.sample_variance * graded / max(routed.sum(), 1)
+        return _too_few(math.ceil(size * total / room), size, goal, loss.value, epsilon)
+    lost = judge[:, -1] - judge[np.arange(size), choice]
+    lost = lost[np.isfinite(lost)]
+    if not len(lost):
+        return Outlook(False, None, None, "Without automatic grades nothing is known yet.")
+    seen = float(lost.mean())
+    n = prompts_needed(float((lost**2).mean()), epsilon, delta, power, _planned(seen, epsilon))
+    if n > size:
+        return _too_few(n, size, goal, seen, epsilon)
     share, rho2 = routed.mean(), CORRELATION**2
     needed = math.ceil(n * share * (1 - rho2) / max(1 - n * share * rho2 / size, 0.05))
-    return _more(max(min(needed, int(routed.sum())), 3 * FEWEST) - graded, goal)
+    return _more(max(max(min(needed, int(routed.sum())), 3 * FEWEST) - graded, 1), goal, seen, epsilon)
 
 
-def _more(count: int, goal: str) -> Outlook:
-    return Outlook(False, count, None, f"About {count:,} more prompts graded by people would settle {goal}.")
+def _planned(seen: float, epsilon: float) -> float:
+    """The loss to plan for. A point chosen to lose epsilon is never told apart from one that loses more; half of it is."""
+    return min(max(seen, 0.0), epsilon / 2)
+
+
+def _more(count: int, goal: str, seen: float, epsilon: float) -> Outlook:
+    return Outlook(False, count, None, f"About {count:,} more prompts graded by people would settle {goal}{_if(seen, epsilon)}.")
+
+
+def _too_few(count: int, size: int, goal: str, seen: float, epsilon: float) -> Outlook:
+    return Outlook(False, None, count, f"About {count:,} prompts would settle {goal}{_if(seen, epsilon)}; these {size:,} are too few.")
+
+
+def _if(seen: float, epsilon: float) -> str:
+    return f", if the true loss is {epsilon * 50:g} (seen so far: {seen * 100:.1f})" if seen > epsilon / 2 else ""

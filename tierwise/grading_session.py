@@ -12,6 +12,7 @@ from tierwise.errors import BadInput, NotReady
 from tierwise.evalsets.content import evalset_of
 from tierwise.grading import AUTOMATIC, UNDONE, record_manual
 from tierwise.grading_queue import queue, shown
+from tierwise.human import human_grades
 from tierwise.store import Store
 from tierwise.store.reviews import Comparison, GradingSession, Item, Mark, Scale
 from tierwise.types import EvalSetInfo, OutcomeMatrix, Run
@@ -27,7 +28,7 @@ VALUES: dict[Scale, tuple[float, ...]] = {
 def start_session(
     store: Store, matrix: OutcomeMatrix, rater: str, choice: np.ndarray | None = None, scale: Scale = "pass_fail", **options
 ) -> GradingSession:
-    """Draw a queue for a run and keep it. `matrix` holds automatic grades; for `options` see `GradingSession`.
+    """Draw a queue for a graded run and keep it. For `options` see `GradingSession`.
 
     Raises:
         BadInput: no name, or one that stands for automatic grades; a scale that is not known.
@@ -35,7 +36,9 @@ def start_session(
     if scale not in VALUES:
         raise BadInput(f"There is no scale called {scale!r}. There are: {', '.join(VALUES)}.")
     session = GradingSession(uuid4().hex[:12], matrix.run.id, rater_name(rater), scale, matrix.scorer, **options)
-    return store.reviews.start(session, queue(matrix, choice, session.seed, session.every_tier))
+    # strata by what people said would no longer be drawn from at random
+    judged = replace(matrix, quality=human_grades(store, matrix).judge)
+    return store.reviews.start(session, queue(judged, choice, session.seed, session.every_tier))
 
 
 def rater_name(name: str) -> str:

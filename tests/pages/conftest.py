@@ -12,7 +12,7 @@ from tierwise import settings
 # AppTest itself keeps functions in the session state; that ours holds values only is tried in a real browser.
 config.set_option("runner.enforceSerializableSessionState", False)
 
-SCREENS = ("home", "evalsets", "traffic", "run", "compare", "tune", "export")
+SCREENS = ("home", "evalsets", "traffic", "models", "run", "grade", "compare", "tune", "export", "ledger")
 
 
 class App:

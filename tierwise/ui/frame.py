@@ -6,8 +6,8 @@ from tierwise import settings
 from tierwise.ui.parts import guard
 
 HOME, EVALSETS, RUN = "pages/home.py", "pages/evalsets.py", "pages/run.py"
-TRAFFIC = "pages/traffic.py"
-COMPARE, TUNE, EXPORT = "pages/compare.py", "pages/tune.py", "pages/export.py"
+TRAFFIC, MODELS, LEDGER = "pages/traffic.py", "pages/models.py", "pages/ledger.py"
+GRADE, COMPARE, TUNE, EXPORT = "pages/grade.py", "pages/compare.py", "pages/tune.py", "pages/export.py"
 LOGO, ICON = (settings.ROOT / "docs" / "images" / name for name in ("logo.svg", "icon.svg"))
 """Files of our own: a named icon would be fetched from a font server."""
 
@@ -18,10 +18,13 @@ def pages() -> list[st.Page]:
         st.Page(HOME, title="Home", icon=":material/home:", default=True, help="Where you are and what comes next"),
         st.Page(EVALSETS, title="Evalsets", icon=":material/list_alt:", help="Prompt sets: upload, check, choose"),
         st.Page(TRAFFIC, title="Traffic", icon=":material/traffic:", help="What production sends, and a month of it"),
+        st.Page(MODELS, title="Models", icon=":material/hub:", help="Providers and gateways, each tried with one call"),
         st.Page(RUN, title="Run", icon=":material/play_circle:", help="Send a prompt set to every tier"),
+        st.Page(GRADE, title="Grade", icon=":material/rate_review:", help="Check the automatic grades by eye"),
         st.Page(COMPARE, title="Compare", icon=":material/bar_chart:", help="Quality, cost and speed of each tier"),
         st.Page(TUNE, title="Tune", icon=":material/tune:", help="Choose who answers what"),
         st.Page(EXPORT, title="Export", icon=":material/ios_share:", help="Take a policy to your gateway"),
+        st.Page(LEDGER, title="Ledger", icon=":material/receipt_long:", help="Every request that was paid for"),
     ]
 
 

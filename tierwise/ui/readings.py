@@ -66,3 +66,15 @@ def tuning(run_id: str, version: tuple[int, int], router: str, aim: tuple[str, f
     from tierwise.tuning import tune
 
     return tune(_matrix(run_id, version), aim=Aim(**{aim[0]: aim[1]}), router=router, options=json.loads(options) if options else None)
+
+
+def human(run: Run):
+    """What people said of the run, beside the automatic grades; a `human.HumanGrades`."""
+    return _human(run.id, store().runs.version(run.id))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _human(run_id: str, version: tuple[int, int]):
+    from tierwise.human import human_grades
+
+    return human_grades(store(), _matrix(run_id, version))

@@ -4,6 +4,7 @@ import streamlit as st
 
 from tierwise import settings
 from tierwise.store import Store
+from tierwise.store.reviews import GradingSession
 from tierwise.traffic import TrafficProfile
 from tierwise.types import EvalSetInfo, Policy, Run
 
@@ -133,6 +134,27 @@ def _follow_set() -> None:
 def policy_in_link(options: list[Policy]) -> Policy:
     """The policy named by the link, else the newest. `options` is not empty."""
     return next((p for p in options if p.id == st.query_params.get("policy")), options[0])
+
+
+def rater() -> str:
+    """Who is grading: the person logged in, else the name given once, which the link carries; empty when not known."""
+    if getattr(st.user, "is_logged_in", False):
+        return str(st.user.get("name") or st.user.get("email") or "")
+    return str(st.query_params.get("rater") or st.session_state.get("rater") or "")
+
+
+def remember_rater(name: str) -> None:
+    """Keep the name for a reload and for other pages; an empty one forgets it."""
+    st.session_state["rater"] = name
+    if name:
+        st.query_params["rater"] = name
+    else:
+        st.query_params.pop("rater", None)
+
+
+def grading_session(run: Run) -> GradingSession | None:
+    """The newest queue of a run."""
+    return next(iter(store().reviews.sessions(run.id)), None)
 
 
 def choose_profile(options: list[TrafficProfile]) -> TrafficProfile:

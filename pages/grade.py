@@ -1,0 +1,35 @@
+"""People grade answers: one at a time, blind, by keyboard; every key press is kept at once."""
+
+import streamlit as st
+
+from tierwise.ui import grader, gradesetup, parts, state
+from tierwise.ui.frame import COMPARE, RUN, require_frame
+
+require_frame()
+
+runs = state.graded_runs()
+if not runs:
+    parts.header("Grade", "People check the automatic grades.")
+    parts.empty("Nothing to grade yet", "Run a prompt set over two tiers or more; its answers are graded here.", "Start a run", RUN)
+    st.stop()
+run = parts.header_with(
+    "Grade", "What people say of the answers, and whether the automatic grades can be trusted.", lambda: state.choose_run(runs)
+)
+session, rater = state.grading_session(run), state.rater()
+if not gradesetup.readable(run):
+    gradesetup.nothing_to_read(run)
+    parts.next_step("Compare tiers", COMPARE, run=run.id)
+elif session is None or not rater or st.session_state.get("grade_new"):
+    gradesetup.setup(run, session)
+else:
+    grader.card(run, session, rater)
+    gradesetup.settles(run, session)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        parts.next_step("See what changed", COMPARE, icon=":material/bar_chart:", run=run.id, compare_view="Human grades")
+        if st.button("Ask something else", key="another", icon=":material/add:", help="A new queue, for the policy as it is now."):
+            st.session_state["grade_new"] = True
+            st.rerun()
+        if st.button("Somebody else grades", key="leave", icon=":material/person:"):
+            state.remember_rater("")
+            st.rerun()
+        parts.plain(f"Grading as {rater}")
