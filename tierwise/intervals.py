@@ -45,9 +45,9 @@ def tango(wins: int, losses: int, n: int, z: float = Z) -> tuple[float, float]:
 
 
 def student(df: float, z: float = Z) -> float:
-    """The two-sided 95 % quantile of Student's t (Cornish-Fisher; within 0.2 % from 4 degrees of freedom)."""
-    if df < 4:
-        return {1: 12.706, 2: 4.303, 3: 3.182}.get(int(df), math.inf)
+    """The two-sided 95 % quantile of Student's t (Cornish-Fisher; within 0.2 % everywhere)."""
+    if df < 5:
+        return {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776}.get(int(df), math.inf)
     terms = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96, (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
     return z + sum(t / df**i for i, t in enumerate(terms, 1))
 
