@@ -1,5 +1,6 @@
 """One prompt with the answers of every tier, in a side drawer."""
 
+import difflib
 import math
 from collections.abc import Callable, Mapping
 
@@ -8,6 +9,9 @@ import streamlit as st
 
 from tierwise.types import Run
 from tierwise.ui import figures, parts, readings
+
+WORDS = 1500
+"""Of each answer, as many are compared: the comparison takes quadratic time."""
 
 
 def answers_table(
@@ -48,6 +52,8 @@ def answers(run: Run, sample_id: str, chosen: dict[str, str] | None = None) -> N
     sample = next(s for s in readings.evalset(run.evalset_id).samples if s.id == sample_id)
     outcomes = readings.outcomes(run)
     grades = readings.grades(run)
+    marks = readings.marks(run)
+    marks = marks[marks["sample_id"] == sample_id]
     if run.simulated:
         parts.simulated_badge()
     with st.container(horizontal=True, gap="small"):
@@ -58,13 +64,15 @@ def answers(run: Run, sample_id: str, chosen: dict[str, str] | None = None) -> N
     if sample.reference is not None:
         st.caption("Right answer")
         parts.plain(sample.reference, code=True, height=160 if len(sample.reference) > 700 else None)
-    for tier in run.tiers:
+    matrix = readings.matrix(run)
+    counts, at = matrix.quality, {s.id: i for i, s in enumerate(matrix.samples)}
+    for k, tier in enumerate(run.tiers):
         mine = outcomes[(outcomes["sample_id"] == sample_id) & (outcomes["tier"] == tier.name)]
         graded = grades[(grades["sample_id"] == sample_id) & (grades["tier"] == tier.name)]
         with st.container(border=True, gap="xsmall"):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 parts.plain(tier.name)
-                _grade_badge(graded)
+                _grade_badge(counts[at[sample_id], k] if sample_id in at else math.nan)
                 if chosen and tier.name in chosen:
                     st.badge(chosen[tier.name], color="blue")
                 if len(mine):
@@ -75,18 +83,66 @@ def answers(run: Run, sample_id: str, chosen: dict[str, str] | None = None) -> N
             answer = mine.iloc[0]
             output = answer["output"] if isinstance(answer["output"], str) else ""
             parts.plain(output or "(no answer)", code=True, height=220 if len(output) > 900 else None)
-            reason = [
-                t
-                for t in (answer["error"], *(graded[["reason", "explanation"]].iloc[-1] if len(graded) else ()))
-                if isinstance(t, str) and t
-            ]
-            if reason:
-                parts.plain(" · ".join(reason))
+            if isinstance(answer["error"], str) and answer["error"]:
+                parts.plain(answer["error"])
+            _all_grades(graded, marks[marks["tier"] == tier.name])
+    if len(run.tiers) > 1:
+        _differences(run, outcomes[outcomes["sample_id"] == sample_id])
 
 
-def _grade_badge(graded) -> None:
-    value = graded["value"].iloc[-1] if len(graded) else math.nan
-    if value is None or not math.isfinite(value):
+def _all_grades(graded: pd.DataFrame, marks: pd.DataFrame) -> None:
+    """Every grade of one answer, the newest first, with comments and flags."""
+    rows = [
+        (r.created_at, r.author, r.scorer, r.value, " · ".join(t for t in (r.reason, r.explanation) if isinstance(t, str) and t))
+        for r in graded.itertuples()
+    ]
+    rows += [(r.created_at, r.author, r.kind, None, r.text) for r in marks.itertuples()]
+    frame = pd.DataFrame(sorted(rows, reverse=True, key=lambda r: r[0]), columns=["when", "by", "how", "grade", "note"])
+    if len(frame):
+        st.dataframe(
+            frame[["grade", "by", "how", "note", "when"]],
+            hide_index=True,
+            placeholder="",
+            row_height=28,
+            alt="Every grade of this answer, newest first",
+            column_config={
+                "grade": st.column_config.NumberColumn(format="%.2f", width="small"),
+                "note": st.column_config.TextColumn(width="medium"),
+                "when": st.column_config.DatetimeColumn(format="DD MMM, HH:mm", help="UTC"),
+            },
+        )
+
+
+def _differences(run: Run, mine: pd.DataFrame) -> None:
+    """The words in which two answers differ."""
+    texts = {r.tier: r.output for r in mine.drop_duplicates("tier").itertuples() if isinstance(r.output, str) and r.output}
+    names = [t.name for t in run.tiers if t.name in texts]
+    if len(names) < 2:
+        return
+    with st.expander("Differences in words", icon=":material/difference:"):
+        with st.container(horizontal=True, gap="small"):
+            a = st.selectbox("From", names, 0, key="diff_from")
+            b = st.selectbox("To", names, len(names) - 1, key="diff_to")
+        parts.plain(word_diff(texts[a], texts[b]), diff=True)
+
+
+def word_diff(a: str, b: str) -> str:
+    """Runs of words, one a line: `- ` only in the first, `+ ` only in the second, two spaces in both (long runs shortened)."""
+    one, two = a.split()[:WORDS], b.split()[:WORDS]
+    if one == two:
+        return "  The same words."
+    lines = []
+    for kind, i, j, k, n in difflib.SequenceMatcher(None, one, two, autojunk=False).get_opcodes():
+        if kind == "equal":
+            same = one[i:j]
+            lines.append("  " + " ".join(same if len(same) <= 24 else [*same[:10], "…", *same[-10:]]))
+        else:
+            lines += [f"- {' '.join(one[i:j])}"] * (j > i) + [f"+ {' '.join(two[k:n])}"] * (n > k)
+    return "\n".join(lines)
+
+
+def _grade_badge(value: float) -> None:
+    if not math.isfinite(value):
         st.badge("Unscored", icon=":material/help:", color="gray")
     elif value >= 0.999:
         st.badge("Right", icon=":material/check:", color="green")

@@ -49,10 +49,10 @@ def simulated_badge() -> None:
     )
 
 
-def plain(text: str | None, *, code: bool = False, height: int | None = None) -> None:
-    """Untrusted text, shown as it is: no Markdown, no HTML, no links, nothing fetched."""
-    if code:
-        st.code(text or "", language=None, wrap_lines=True, height=height or "content")
+def plain(text: str | None, *, code: bool = False, height: int | None = None, diff: bool = False) -> None:
+    """Untrusted text, shown as it is: no Markdown, no HTML, no links, nothing fetched. `diff` colours lines by their + or -."""
+    if code or diff:
+        st.code(text or "", language="diff" if diff else None, wrap_lines=True, height=height or "content")
     else:
         st.text(text or "")
 

@@ -78,3 +78,24 @@ def _human(run_id: str, version: tuple[int, int]):
     from tierwise.human import human_grades
 
     return human_grades(store(), _matrix(run_id, version))
+
+
+def corrected(run: Run) -> list:
+    """One `corrected.Corrected` a tier, or None."""
+    return _corrected(run.id, store().runs.version(run.id))
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _corrected(run_id: str, version: tuple[int, int]) -> list:
+    return _human(run_id, version).quality()
+
+
+def marks(run: Run) -> pd.DataFrame:
+    """Skips, flags and comments, oldest first."""
+    return store().reviews.marks(run.id)
+
+
+def comparisons(run: Run) -> pd.DataFrame:
+    """The newest pairwise grade of each person on each prompt, without those taken back."""
+    rows = store().reviews.comparisons(run.id)
+    return rows.drop_duplicates(["sample_id", "author"], keep="last").dropna(subset="result")
