@@ -121,11 +121,12 @@ def project(
             "routed_per_1k": (routed + overhead_usd) * 1000, "saved": volume * (cached + routing),
         }
     )  # fmt: skip
+    now = _scaled(profile, volume)
     return Projection(
         float(volume), full, float(volume * cached.sum()), float(volume * routing.sum()), total, (low, high), full - total,
-        profile.cost_per_month if profile and requests is None else _scaled(profile, volume), by_type,
+        now, by_type,
         f"bootstrap of prompts within type x Dirichlet mix ({mix_requests:,.0f} requests) x volume (cv {volume_cv:.0%}); {DRAWS} draws",
-        tuple(_notes(matrix, profile, counts, by_type)),
+        tuple([*_notes(matrix, profile, counts, by_type), *_dear_now(now, full)]),
     )  # fmt: skip
 
 
@@ -157,6 +158,13 @@ def _all_repeats(profile: TrafficProfile) -> float:
 def _scaled(profile: TrafficProfile | None, volume: float) -> float | None:
     each = profile.total.cost_per_request if profile else None
     return each * volume if each is not None else None
+
+
+def _dear_now(now: float | None, full: float) -> list[str]:
+    if now is None or now <= OFF * full:
+        return []
+    return [f"The log pays ${now:,.2f} for what would cost ${full:,.2f} here with every request on the top tier: its requests are "
+            "longer, or its models dearer. Take the saving as a share rather than as dollars."]  # fmt: skip
 
 
 def _notes(matrix: OutcomeMatrix, profile: TrafficProfile | None, counts: Mapping[str, int], by_type: pd.DataFrame) -> list[str]:

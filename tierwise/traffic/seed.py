@@ -34,9 +34,9 @@ def seed_case() -> SeedCase:
     changes = {
         "As told": after,
         "The hardest 15 % are twice as long": _after(longer=2.0),
-        "One in ten sent to cheap must be asked again at the top": _after(again=0.10),
-        "Only 45 % can go to cheap; the rest of them go to the top": _after({"cheap": 0.45, "mid": 0.25, "frontier": 0.30}),
-        "The router is a model call of $0.20 per 1,000": _after(overhead_per_1k=0.20),
+        "One in ten cheap answers is asked again at the top": _after(again=0.10),
+        "Only 45 % can go to cheap, 30 % need the top": _after({"cheap": 0.45, "mid": 0.25, "frontier": 0.30}),
+        "The router costs $0.20 per 1,000": _after(overhead_per_1k=0.20),
     }
     what_if = pd.DataFrame([{"change": k, "after": v, "saving": 1 - v / BEFORE} for k, v in changes.items()])
     return SeedCase(

@@ -35,6 +35,8 @@ def upload() -> None:
         profile = _profile(log, name.strip() or Path(file.name).stem)
     parts.notes([log.why])
     parts.notes(profile.notices, icon=":material/warning:")
+    if not profile.mix and log.type_keys():
+        parts.notes(["No kind of request is known yet. Choose the key that says it, if one does: the mix is what figures are weighted by."])
     st.dataframe(kinds(profile), hide_index=True, placeholder="", alt="Request types of the log", column_config=KIND_COLUMNS)
     prompts = int(log.calls["prompt"].notna().sum())
     keep = prompts > 0 and st.checkbox(
@@ -96,14 +98,14 @@ def _row(used, profile: TrafficProfile) -> dict:
     return {
         "model": used.model,
         "requests": used.requests,
-        "share": used.share,
+        "share": used.share * 100,
         "$ a month": monthly,
         "$ per 1,000": each * 1000 if each is not None else None,
-        "tokens in, p50": used.prompt_tokens_p50,
-        "p95": used.prompt_tokens_p95,
-        "tokens out, p50": used.completion_tokens_p50,
-        "out, p95": used.completion_tokens_p95,
-        "seconds, p50": used.latency_p50_s,
+        "in, p50": _whole(used.prompt_tokens_p50),
+        "in, p95": _whole(used.prompt_tokens_p95),
+        "out, p50": _whole(used.completion_tokens_p50),
+        "out, p95": _whole(used.completion_tokens_p95),
+        "s, p50": used.latency_p50_s,
         "s, p95": used.latency_p95_s,
     }
 
@@ -117,19 +119,23 @@ def cells(profile: TrafficProfile) -> pd.DataFrame:
     return frame.loc[order.sort_values(ascending=False, kind="stable").index, ["request type", "model", *list(KIND_COLUMNS)[1:]]]
 
 
+def _whole(tokens: float | None) -> int | None:
+    return None if tokens is None else round(tokens)
+
+
 _number = st.column_config.NumberColumn
 KIND_COLUMNS = {
     "request type": st.column_config.TextColumn(width="medium"),
     "requests": _number(format="localized"),
-    "share": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, help="Of all requests"),
+    "share": st.column_config.ProgressColumn(format="%.0f %%", min_value=0, max_value=100, help="Of all requests"),
     "$ a month": _number(format="dollar", help="At the log's pace"),
     "$ per 1,000": _number(format="$%.3g"),
-    "tokens in, p50": _number(format="localized", help="Median prompt tokens"),
-    "p95": _number(format="localized", help="Prompt tokens that one request in twenty exceeds"),
-    "tokens out, p50": _number(format="localized", help="Median completion tokens"),
-    "out, p95": _number(format="localized"),
-    "seconds, p50": _number(format="%.2f", help="Median latency"),
-    "s, p95": _number(format="%.2f"),
+    "in, p50": _number(format="localized", help="Prompt tokens, median"),
+    "in, p95": _number(format="localized", help="Prompt tokens that one request in twenty exceeds"),
+    "out, p50": _number(format="localized", help="Completion tokens, median"),
+    "out, p95": _number(format="localized", help="Completion tokens that one request in twenty exceeds"),
+    "s, p50": _number(format="%.2f", help="Seconds of latency, median"),
+    "s, p95": _number(format="%.2f", help="Seconds that one request in twenty exceeds"),
 }
 
 

@@ -78,7 +78,7 @@ def paid(profile: TrafficProfile) -> None:
         frame,
         hide_index=True,
         placeholder="",
-        height=min(36 * (len(frame) + 1) + 3, 330),
+        height=353 if len(frame) > 9 else "auto",
         alt="What is paid now by kind of request and model",
         column_config=KIND_COLUMNS,
     )
@@ -148,7 +148,7 @@ def _shown(found: Projection, cache: bool, how: str) -> None:
     shown = pd.DataFrame(
         {
             "request type": found.by_type["request_type"],
-            "share": found.by_type["share"],
+            "share": found.by_type["share"] * 100,
             "prompts": found.by_type["n"],
             "top tier, $ per 1,000": found.by_type["frontier_per_1k"],
             "policy, $ per 1,000": found.by_type["routed_per_1k"],
@@ -162,7 +162,7 @@ def _shown(found: Projection, cache: bool, how: str) -> None:
         placeholder="",
         alt="Saving by request type",
         column_config={
-            "share": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1),
+            "share": st.column_config.ProgressColumn(format="%.0f %%", min_value=0, max_value=100),
             "top tier, $ per 1,000": per_1k,
             "policy, $ per 1,000": per_1k,
             "saved a month": st.column_config.NumberColumn(format="dollar"),
@@ -179,18 +179,20 @@ def story() -> None:
         st.caption(case.sentence)
         left, right = st.columns(2, gap="medium")
         with left:
-            percent = st.column_config.NumberColumn(format="percent")
-            tiers = case.tiers.rename(columns={"per_1k": "$ per 1,000", "cost": "$ a month"})
-            st.dataframe(tiers, hide_index=True, alt="The story's arithmetic", column_config={**MONTHLY, "share": percent})
+            percent, number = st.column_config.NumberColumn(format="%.0f %%"), st.column_config.NumberColumn(format="localized")
+            tiers = case.tiers.assign(share=case.tiers["share"] * 100).rename(columns={"per_1k": "$ per 1,000", "cost": "$ a month"})
+            columns = {**MONTHLY, "share": percent, "requests": number}
+            st.dataframe(tiers, hide_index=True, alt="The story's arithmetic", column_config=columns)
             st.markdown(figures.md(f"{figures.dollars(case.before)} before, {figures.dollars(case.after)} after: {case.saving:.0%} saved."))
             st.markdown("\n".join(f"- {line}" for line in ("**It takes for granted:**", *case.assumptions)).removeprefix("- "))
         with right:
-            changed = case.what_if.rename(columns={"change": "with one assumption less", "after": "$ a month"})
+            changed = case.what_if.assign(saving=case.what_if["saving"] * 100)
+            changed = changed.rename(columns={"change": "with one assumption less", "after": "$ a month"})
             st.dataframe(
                 changed,
                 hide_index=True,
                 alt="The same sum with one assumption less",
-                column_config={**MONTHLY, "saving": percent, "with one assumption less": st.column_config.TextColumn(width="medium")},
+                column_config={**MONTHLY, "saving": percent, "with one assumption less": st.column_config.TextColumn(width="large")},
             )
 
 

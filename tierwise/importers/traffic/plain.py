@@ -44,7 +44,7 @@ class Plain(Format):
                 self.names[field] = column
         self.latency = next((f for f in ("latency_s", "latency_ms", "latency") if f in self.names), None)
         self.latency_unit = {"latency_s": "s", "latency_ms": "ms"}.get(self.latency or "", "unknown")
-        self.others = [c for c in table.columns if c not in self.names.values()]
+        self.others = [c for c in table.columns if c not in self.names.values() or c == self.names.get("request_type")]
 
     @classmethod
     def missing(cls, table: Table) -> list[str]:
