@@ -175,6 +175,8 @@ class Grade:
     author: str = "tierwise"
     explanation: str = ""
     created_at: datetime = field(default_factory=now)
+    provenance: str | None = None
+    """Where models graded: a JSON object with the models asked, those that served, the prompt's version and the attempts on the ledger."""
 
 
 @dataclass(frozen=True)

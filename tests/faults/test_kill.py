@@ -17,9 +17,9 @@ KILLS, PROMPTS, WORKERS = 4, 250, 8
 GO_ON = """
 import sys
 from tierwise.store import Store
-from tierwise.runs import live
+from tierwise.runs import calls
 from tierwise.runs.execute import execute
-live.FIRST_WAIT_S = 0.02
+calls.FIRST_WAIT_S = 0.02
 with Store() as store:
     print("open", flush=True)
     print(execute(store, sys.argv[1]).status, flush=True)

@@ -8,7 +8,7 @@ from tests.runs.conftest import keep_prompts
 from tests.runs.provider import Provider
 from tierwise.errors import BadInput
 from tierwise.grading import matrix
-from tierwise.runs import live
+from tierwise.runs import calls
 from tierwise.runs.execute import execute
 from tierwise.runs.plan import create_run, worst_case_usd
 from tierwise.store import Store
@@ -20,7 +20,7 @@ BILL = 30e-6
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(live, "FIRST_WAIT_S", 0.02)
+    monkeypatch.setattr(calls, "FIRST_WAIT_S", 0.02)
 
 
 def only(store: Store, run) -> dict:
@@ -59,7 +59,7 @@ def test_each_attempt_is_one_request_and_what_passes_is_tried_again(store, provi
 def test_what_does_not_pass_fails_after_five_attempts(store, provider, started, tier, fault):
     provider.fault = lambda body, before: fault
     run = started(tier(), timeout_s=0.2)
-    assert len(provider.seen) == len(store.attempts.frame(run.id)) == live.MOST_ATTEMPTS
+    assert len(provider.seen) == len(store.attempts.frame(run.id)) == calls.MOST_ATTEMPTS
     row = only(store, run)
     assert run.status == "done" and row["status"] == "failed" and "after 5 attempts" in row["error"]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import date
+from weakref import WeakValueDictionary
 
 from tierwise import settings
 from tierwise.store import Store
@@ -20,10 +21,8 @@ class Budget:
 
     async def reserve(self, amount: float) -> bool:
         """Set `amount` aside. Waits while calls under way may still come out cheaper; False when it can not fit any more."""
-        if self.cap is None:
-            return True
         async with self._changed:
-            while self.spent + self.reserved + amount > self.cap + 1e-12:
+            while self.cap is not None and self.spent + self.reserved + amount > self.cap + 1e-12:
                 if self.reserved <= 1e-12:
                     return False
                 await self._changed.wait()
@@ -32,13 +31,23 @@ class Budget:
 
     async def settle(self, reserved: float, cost: float) -> None:
         """A call that had `reserved` set aside cost `cost`."""
-        if self.cap is None:
-            self.spent += cost
-            return
         async with self._changed:
             self.reserved -= reserved
             self.spent += cost
             self._changed.notify_all()
+
+
+_of_runs: "WeakValueDictionary[tuple[str, str], Budget]" = WeakValueDictionary()
+
+
+def of_run(store: Store, run_id: str, cap: float | None) -> Budget:
+    """The budget of a run, shared by all that is under way for it: answers and their grading."""
+    key = (str(store.path), run_id)
+    found = _of_runs.get(key)
+    if found is None:
+        found = _of_runs[key] = Budget(cap, store.runs.progress(run_id).counted_usd)
+    found.cap = cap
+    return found
 
 
 _today: dict[tuple[str, date], Budget] = {}

@@ -4,6 +4,7 @@ import asyncio
 
 from tierwise.store import Store
 from tierwise.store.attempts import Intent, Settlement
+from tierwise.types import Grade
 
 
 class Journal:
@@ -11,7 +12,7 @@ class Journal:
 
     def __init__(self, store: Store, run_id: str) -> None:
         self._store, self._run_id = store, run_id
-        self._waiting: list[tuple[Intent | Settlement, asyncio.Future]] = []
+        self._waiting: list[tuple[Intent | Settlement | Grade, asyncio.Future]] = []
         self._writer: asyncio.Task | None = None
 
     async def intend(self, intent: Intent) -> int:
@@ -22,7 +23,11 @@ class Journal:
         """Commit how it ended, with its outcome."""
         await self._put(settlement)
 
-    async def _put(self, entry: Intent | Settlement) -> int | None:
+    async def grade(self, grade: Grade) -> None:
+        """Commit a grade."""
+        await self._put(grade)
+
+    async def _put(self, entry: Intent | Settlement | Grade) -> int | None:
         kept: asyncio.Future = asyncio.get_running_loop().create_future()
         self._waiting.append((entry, kept))
         if self._writer is None or self._writer.done():

@@ -11,8 +11,9 @@ import pandas as pd
 import pyarrow as pa
 
 from tierwise.store.connection import Connection, insert
+from tierwise.store.grades import grade_rows
 from tierwise.store.runs import Cell, outcome_rows
-from tierwise.types import Outcome, now
+from tierwise.types import Grade, Outcome, now
 
 AttemptStatus = Literal["answered", "refused", "unknown"]
 
@@ -25,6 +26,8 @@ class Intent:
     reserved_usd: float | None
     """The most it can cost; None for an unpriced tier."""
     model: str = ""
+    purpose: str = "answer"
+    """Or `grade`, for a request that grades the answer of its cell."""
     sent_at: datetime = field(default_factory=now)
 
 
@@ -43,7 +46,7 @@ class Settlement:
 
 
 LEDGER = """
-    SELECT a.id, a.sample_id, a.tier, a.repeat, a.model, a.sent_at, s.closed_at, coalesce(s.status, 'unknown') AS status, s.http_status,
+    SELECT a.id, a.sample_id, a.tier, a.repeat, a.model, a.purpose, a.sent_at, s.closed_at, coalesce(s.status, 'unknown') AS status, s.http_status,
            a.reserved_usd, s.cost_usd, CASE WHEN s.status = 'refused' THEN 0 ELSE coalesce(s.cost_usd, a.reserved_usd) END AS counted_usd, s.error
     FROM attempts a LEFT JOIN settlements s ON s.attempt_id = a.id
 """
@@ -53,8 +56,8 @@ class Attempts:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def commit(self, run_id: str, entries: Sequence[Intent | Settlement]) -> list[int | None]:
-        """Keep intents and settlements in one transaction, outcomes with them; an attempt id for each intent, in order."""
+    def commit(self, run_id: str, entries: Sequence[Intent | Settlement | Grade]) -> list[int | None]:
+        """Keep intents, settlements with their outcomes, and grades in one transaction; an attempt id for each intent, in order."""
         intents = [e for e in entries if isinstance(e, Intent)]
         settlements = [e for e in entries if isinstance(e, Settlement)]
         with self._connection.write() as cursor:
@@ -67,6 +70,7 @@ class Attempts:
                     "repeat": pa.array([i.cell[2] for i in intents], pa.int32()), "model": pa.array([i.model for i in intents], pa.string()),
                     "reserved_usd": pa.array([i.reserved_usd for i in intents], pa.float64()),
                     "sent_at": pa.array([i.sent_at for i in intents], pa.timestamp("us")),
+                    "purpose": pa.array([i.purpose for i in intents], pa.string()),
                 }))  # fmt: skip
             if settlements:
                 insert(cursor, "settlements", pa.table({
@@ -78,6 +82,7 @@ class Attempts:
                     "http_status": pa.array([s.http_status for s in settlements], pa.int32()),
                 }))  # fmt: skip
                 insert(cursor, "outcomes", outcome_rows(run_id, [s.outcome for s in settlements if s.outcome is not None]))
+            insert(cursor, "grades", grade_rows(run_id, [e for e in entries if isinstance(e, Grade)]))
         taken = iter(ids)
         return [next(taken) if isinstance(e, Intent) else None for e in entries]
 
@@ -85,7 +90,8 @@ class Attempts:
         """US dollars of all requests sent on a day (UTC), unknown costs at what was reserved."""
         with self._connection.read() as cursor:
             return cursor.execute(
-                f"SELECT coalesce(sum(counted_usd), 0) FROM ({LEDGER} WHERE a.sent_at >= ? AND a.sent_at < ?)", [day, day + timedelta(days=1)]
+                f"SELECT coalesce(sum(counted_usd), 0) FROM ({LEDGER} WHERE a.sent_at >= ? AND a.sent_at < ?)",
+                [day, day + timedelta(days=1)],
             ).fetchone()[0]
 
     def frame(self, run_id: str) -> pd.DataFrame:

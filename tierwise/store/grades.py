@@ -12,6 +12,7 @@ from tierwise.types import Grade
 GRADE_TYPES = {
     "sample_id": pa.string(), "tier": pa.string(), "repeat": pa.int32(), "value": pa.float64(), "scorer": pa.string(),
     "reason": pa.string(), "author": pa.string(), "explanation": pa.string(), "created_at": pa.timestamp("us"),
+    "provenance": pa.string(),
 }  # fmt: skip
 
 

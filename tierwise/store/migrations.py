@@ -88,3 +88,14 @@ def m003_traffic(cursor: duckdb.DuckDBPyConnection) -> None:
             profile_id TEXT NOT NULL, position INTEGER NOT NULL, prompt TEXT NOT NULL, request_type TEXT, prompt_tokens DOUBLE,
             requests INTEGER NOT NULL);
     """)
+
+
+@MIGRATIONS.append
+def m004_grading_by_models(cursor: duckdb.DuckDBPyConnection) -> None:
+    """What a paid request was for, what a grade by a model rests on, and each scorer's options in full as it was applied."""
+    cursor.execute("""
+        ALTER TABLE attempts ADD COLUMN purpose TEXT DEFAULT 'answer';
+        ALTER TABLE grades ADD COLUMN provenance TEXT;
+        CREATE TABLE scorings (
+            run_id TEXT NOT NULL, scorer TEXT NOT NULL, name TEXT NOT NULL, options TEXT NOT NULL, created_at TIMESTAMP NOT NULL);
+    """)

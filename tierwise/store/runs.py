@@ -33,7 +33,7 @@ class Progress:
     """Cells with an outcome."""
     failed: int
     spent_usd: float
-    """Known costs of its requests; of a simulated or recorded run, what its outcomes are priced at."""
+    """Known costs of its answers; of a simulated or recorded run, what its outcomes are priced at."""
     unsettled_usd: float
     """Requests whose cost is not known (cut off, timed out, without token counts), at the most they can have cost."""
     requests: int = 0
@@ -41,6 +41,15 @@ class Progress:
     """Requests of tiers without a price that may have been billed: in neither sum."""
     reused: int = 0
     """Cells answered from an earlier run."""
+    grading_usd: float = 0.0
+    """Known costs of the requests that graded its answers."""
+    grading_requests: int = 0
+    """How many of `requests` these were."""
+
+    @property
+    def counted_usd(self) -> float:
+        """What its budget counts: answers and grades, unknown costs at their worst."""
+        return self.spent_usd + self.grading_usd + self.unsettled_usd
 
 
 class Runs:
@@ -107,13 +116,14 @@ class Runs:
                           coalesce(sum(o.cost_usd) FILTER (r.kind <> 'live'), 0)
                    FROM outcomes o JOIN runs r ON r.id = o.run_id WHERE o.run_id = ?""", [run_id]
             ).fetchone()
-            requests, spent, unsettled, unpriced = cursor.execute(
-                """SELECT count(*), coalesce(sum(s.cost_usd), 0),
+            requests, spent, unsettled, unpriced, grading, grading_requests = cursor.execute(
+                """SELECT count(*), coalesce(sum(s.cost_usd) FILTER (a.purpose = 'answer'), 0),
                           coalesce(sum(a.reserved_usd) FILTER (s.cost_usd IS NULL AND s.status IS DISTINCT FROM 'refused'), 0),
-                          count(*) FILTER (s.status IS DISTINCT FROM 'refused' AND s.cost_usd IS NULL AND a.reserved_usd IS NULL)
+                          count(*) FILTER (s.status IS DISTINCT FROM 'refused' AND s.cost_usd IS NULL AND a.reserved_usd IS NULL),
+                          coalesce(sum(s.cost_usd) FILTER (a.purpose = 'grade'), 0), count(*) FILTER (a.purpose = 'grade')
                    FROM attempts a LEFT JOIN settlements s ON s.attempt_id = a.id WHERE a.run_id = ?""", [run_id]
             ).fetchone()
-        return Progress(done, failed, spent + listed, unsettled, requests, unpriced, reused)
+        return Progress(done, failed, spent + listed, unsettled, requests, unpriced, reused, grading, grading_requests)
 
     def outcomes(self, run_id: str) -> pd.DataFrame:
         """One row an outcome, columns as in `Outcome`, in the order of the prompt set and of the answers."""
