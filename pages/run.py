@@ -4,7 +4,7 @@ import streamlit as st
 
 from tierwise.errors import TierwiseError
 from tierwise.ui import figures, ladder, parts, progress, readings, runform, state
-from tierwise.ui.frame import require_frame
+from tierwise.ui.frame import MODELS, require_frame
 
 require_frame()
 
@@ -31,17 +31,23 @@ with left:
         st.markdown("**Tiers, cheapest first**")
         tiers: list = []
         try:
-            tiers = ladder.choose_tiers()
+            tiers = ladder.tiers_of(ladder.edit(ladder.choose_preset(), "tiers"))
         except TierwiseError as error:
             parts.complain(error)
+        ladder.missing_keys(tiers)
+        if st.button("Other providers and gateways, test calls", icon=":material/hub:", key="to_models", type="tertiary"):
+            st.switch_page(MODELS)
 with right, st.container(border=True):
     st.markdown("**Before you start**")
     if len(tiers) < 1:
         st.caption("Turn on at least one tier.")
         st.stop()
+    price = st.container(gap="small")
     with parts.guard():
-        estimate = runform.estimate(chosen.id, tuple(tiers))
-    runform.show_estimate(estimate, simulated=all(t.simulated for t in tiers))
+        settings = runform.choose_settings(chosen, tiers)
+        estimate = runform.estimate(chosen.id, tuple(tiers), settings)
+    with price:
+        runform.show_estimate(estimate, simulated=all(t.simulated for t in tiers))
     budget = runform.choose_budget(estimate)
     name = st.text_input(
         "Name of the run", f"{chosen.name[:80]}, {figures.count(len(tiers), 'tier')}", key=f"run_name_{chosen.id}", max_chars=120
@@ -49,5 +55,5 @@ with right, st.container(border=True):
     finished = shown is not None and shown.status == "done" and shown.evalset_id == chosen.id and not shown.params.get("demo")
     if st.button("Start the run", type="secondary" if finished else "primary", icon=":material/play_arrow:", key="start", width="stretch"):
         with parts.guard():
-            run = runform.start(chosen, tiers, name.strip() or chosen.name, scorer, options, budget)
+            run = runform.start(chosen, tiers, name.strip() or chosen.name, scorer, options, budget, settings)
         st.switch_page("pages/run.py", query_params={"set": chosen.id, "run": run.id})

@@ -139,16 +139,22 @@ def test_call(store: Store, tier: Tier) -> Diagnosis:
         raise BadInput(f"Tier {tier.name!r}: write the name of a model in place of {placeholder}.")
     name = models.key_name(tier)
     if name and not secrets.key(name):
-        return Diagnosis(False, f"No key: {name} is not set in the environment that Tierwise was started from. Set it and start Tierwise again.")
+        return Diagnosis(
+            False, f"No key: {name} is not set in the environment that Tierwise was started from. Set it and start Tierwise again."
+        )
     models.load()
     (attempt,) = store.attempts.commit(TEST_RUN, [Intent((TEST_RUN, tier.name, 0), _most(tier), tier.model)])
-    work = models.call(tier, TEST_CHAT, max_tokens=TEST_TOKENS, timeout_s=tier.timeout_s or TEST_TIMEOUT_S, request_id=f"tierwise-{TEST_RUN}-{attempt}")
+    work = models.call(
+        tier, TEST_CHAT, max_tokens=TEST_TOKENS, timeout_s=tier.timeout_s or TEST_TIMEOUT_S, request_id=f"tierwise-{TEST_RUN}-{attempt}"
+    )
     began = time.monotonic()
     try:
         reply = background.submit(work).result()
     except CallFailed as failure:
         billed = failure.billed == "no"
-        store.attempts.commit(TEST_RUN, [Settlement(attempt, "refused" if billed else "unknown", 0.0 if billed else None, str(failure), failure.status)])
+        store.attempts.commit(
+            TEST_RUN, [Settlement(attempt, "refused" if billed else "unknown", 0.0 if billed else None, str(failure), failure.status)]
+        )
         return Diagnosis(False, explain(failure, tier), time.monotonic() - began)
     store.attempts.commit(TEST_RUN, [Settlement(attempt, "answered", reply.cost_usd, reply.error, 200)])
     if reply.status in ("empty", "failed"):

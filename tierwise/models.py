@@ -102,7 +102,9 @@ async def call(
     import litellm
 
     key = secrets.key(key_name(tier))
-    params = {"max_tokens": max_tokens} | {k: secrets.resolve(v) for k, v in tier.params.items() if k not in ("max_tokens", "extra_headers")}
+    params = {"max_tokens": max_tokens} | {
+        k: secrets.resolve(v) for k, v in tier.params.items() if k not in ("max_tokens", "extra_headers")
+    }
     headers = secrets.resolve(tier.params.get("extra_headers", {})) | {"X-Client-Request-Id": request_id}
     if stream:
         params |= {"stream": True, "stream_options": {"include_usage": True}}
@@ -177,20 +179,31 @@ def _failure(error: Exception, key: str | None) -> CallFailed:
     names = {type(e).__name__ for e in chain}
     said = secrets.scrub(" ".join(str(error).split()), key)
     said = said.replace("litellm.", "").replace("OpenAIException - ", "")[:MAX_ERROR]
-    response = next((r for e in chain if not type(e).__module__.startswith("litellm") and (r := getattr(e, "response", None)) is not None), None)
+    response = next(
+        (r for e in chain if not type(e).__module__.startswith("litellm") and (r := getattr(e, "response", None)) is not None), None
+    )
     status = getattr(response, "status_code", None)
     if any(name == "ContextWindowExceededError" for name in names):
         return CallFailed(f"the prompt does not fit the model's context window: {said}", status=status, retry=False, billed="no")
     if isinstance(status, int) and status >= 400:
         wait = _seconds(response.headers.get("retry-after"))
-        return CallFailed(f"HTTP {status}: {said}", status=status, retry=status in RETRIED or status >= 500, billed="no", retry_after_s=wait)
+        return CallFailed(
+            f"HTTP {status}: {said}", status=status, retry=status in RETRIED or status >= 500, billed="no", retry_after_s=wait
+        )
     if names & {"ConnectError", "ConnectTimeout", "ClientConnectorError", "ConnectionRefusedError", "ClientConnectorDNSError", "gaierror"}:
         return CallFailed(f"no connection: {said}", status=None, retry=True, billed="no")
     if any("Timeout" in name for name in names):
         return CallFailed("no answer in time; it may have been billed", status=None, retry=True, billed="unknown")
     if "JSONDecodeError" in names:
         return CallFailed("the reply was not JSON; it may have been billed", status=None, retry=True, billed="unknown")
-    if names & {"ReadError", "ServerDisconnectedError", "RemoteProtocolError", "ClientPayloadError", "ClientOSError", "ConnectionResetError"}:
+    if names & {
+        "ReadError",
+        "ServerDisconnectedError",
+        "RemoteProtocolError",
+        "ClientPayloadError",
+        "ClientOSError",
+        "ConnectionResetError",
+    }:
         return CallFailed("the connection was lost; it may have been billed", status=None, retry=True, billed="unknown")
     own = getattr(error, "status_code", None)  # LiteLLM refused the call itself: an unknown model, a parameter, a missing key
     if type(error).__module__.startswith("litellm") and ((isinstance(own, int) and 400 <= own < 500) or "Missing" in said):

@@ -16,7 +16,14 @@ import pytest
 from tierwise.settings import ROOT
 
 CHROMIUM = next((found for n in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(n))), None)
-QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 START_SECONDS = 60
 
 
@@ -64,7 +71,12 @@ class Visitor:
         self.page, self.server = page, server
         self.outside: list[str] = []
         self.errors: list[str] = []
-        page.on("request", lambda r: None if r.url.startswith((server.url, f"ws://127.0.0.1:{server.port}", "data:", "blob:")) else self.outside.append(r.url))
+        page.on(
+            "request",
+            lambda r: (
+                None if r.url.startswith((server.url, f"ws://127.0.0.1:{server.port}", "data:", "blob:")) else self.outside.append(r.url)
+            ),
+        )
         page.on("pageerror", lambda e: self.errors.append(str(e)))
         page.set_default_timeout(60_000)
 
@@ -122,7 +134,9 @@ def visit(chromium, server: Server) -> Iterator[Callable[..., Visitor]]:
     contexts = []
 
     def go(path: str = "/", width: int = 1280, dark: bool = False, at: Server = server) -> Visitor:
-        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", accept_downloads=True)
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", accept_downloads=True
+        )
         contexts.append(context)
         visitor = Visitor(context.new_page(), at)
         visitor.open(path)

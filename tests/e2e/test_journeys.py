@@ -17,9 +17,13 @@ def own_prompts(n: int = 240) -> str:
     rows = ["question,answer,category"]
     for i in range(n):
         if i % 3 == 0:
-            rows.append(f'"If {i} crates hold {i + 3} bolts each and {i} are lost, how many bolts are left? Give the number only.",{i * (i + 3) - i},reasoning')
+            rows.append(
+                f'"If {i} crates hold {i + 3} bolts each and {i} are lost, how many bolts are left? Give the number only.",{i * (i + 3) - i},reasoning'
+            )
         else:
-            rows.append(f'"Reply with one label: billing, technical. Ticket {i}: my invoice shows the wrong amount.",billing,classification')
+            rows.append(
+                f'"Reply with one label: billing, technical. Ticket {i}: my invoice shows the wrong amount.",billing,classification'
+            )
     return "\n".join(rows)
 
 

@@ -42,7 +42,7 @@ def test_a_run_ends_at_tune(ready: App):
 
 def test_a_live_ladder_asks_for_its_key_and_a_price(ready: App, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    ready.at.segmented_control(key="ladder").set_value("OpenAI")
+    ready.at.segmented_control(key="ladder").set_value("openai")
     at = ready.run()
     assert "Key missing" in ready.badges()
     assert any("OPENAI_API_KEY" in t.value for t in at.text)
@@ -50,7 +50,7 @@ def test_a_live_ladder_asks_for_its_key_and_a_price(ready: App, monkeypatch):
 
 
 def test_two_tiers_of_one_name_are_refused_in_words(ready: App):
-    ready.at.session_state["tiers_Simulated"] = {"edited_rows": {1: {"tier": "small"}}, "added_rows": [], "deleted_rows": []}
+    ready.at.session_state["tiers_simulated"] = {"edited_rows": {1: {"tier": "small"}}, "added_rows": [], "deleted_rows": []}
     at = ready.run()
     assert any("called 'small'" in t.value for t in at.text)
     assert ready.primary() == []

@@ -101,7 +101,14 @@ class Provider:
         if body.get("stream"):
             return self._stream(http, body, mine, usage)
         choice = {"index": 0, "message": {"role": "assistant", "content": mine.answer}, "finish_reason": "stop"}
-        value = {"id": f"p-{id(mine)}", "object": "chat.completion", "created": 1, "model": body["model"], "choices": [choice], "usage": usage}
+        value = {
+            "id": f"p-{id(mine)}",
+            "object": "chat.completion",
+            "created": 1,
+            "model": body["model"],
+            "choices": [choice],
+            "usage": usage,
+        }
         send(http, 200, value | change)
 
     def _stream(self, http, body, mine, usage) -> None:
@@ -132,10 +139,14 @@ class Provider:
         self._answer(http, body, mine, choices=[{"index": 0, "message": {"role": "assistant", "content": None}, "finish_reason": "stop"}])
 
     def _cut_off(self, http, body, mine) -> None:
-        self._answer(http, body, mine, choices=[{"index": 0, "message": {"role": "assistant", "content": "half"}, "finish_reason": "length"}])
+        self._answer(
+            http, body, mine, choices=[{"index": 0, "message": {"role": "assistant", "content": "half"}, "finish_reason": "length"}]
+        )
 
     def _huge(self, http, body, mine) -> None:
-        self._answer(http, body, mine, choices=[{"index": 0, "message": {"role": "assistant", "content": "x" * 20_000_000}, "finish_reason": "stop"}])
+        self._answer(
+            http, body, mine, choices=[{"index": 0, "message": {"role": "assistant", "content": "x" * 20_000_000}, "finish_reason": "stop"}]
+        )
 
     def _other_model(self, http, body, mine) -> None:
         self._answer(http, body, mine, model="somebody-else")
@@ -171,7 +182,9 @@ class Provider:
         send(http, 400, error("this request is not valid", "invalid_request_error"))
 
     def _too_long(self, http, body, mine) -> None:
-        told = error("This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens.", "invalid_request_error")
+        told = error(
+            "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens.", "invalid_request_error"
+        )
         told["error"]["code"] = "context_length_exceeded"
         send(http, 400, told)
 

@@ -87,7 +87,13 @@ def _simulate(store: Store, run: Run, samples: Mapping[str, Sample], todo: list[
 
 
 def _live(
-    store: Store, run: Run, samples: Mapping[str, Sample], todo: list[Cell], stop: Stop, budget_usd: float | None, say: Callable[[int], None]
+    store: Store,
+    run: Run,
+    samples: Mapping[str, Sample],
+    todo: list[Cell],
+    stop: Stop,
+    budget_usd: float | None,
+    say: Callable[[int], None],
 ) -> int:
     if run.params.get("reuse"):
         found = reusable(store, run, samples, todo)

@@ -46,12 +46,20 @@ def check_template(template: str) -> None:
         if name in REFUSED:
             raise BadInput(f"The template has a slot {{{{{name}}}}}: {REFUSED[name]}.")
         if name not in FIELDS and not name.startswith("metadata."):
-            raise BadInput(f"The template has no such slot: {{{{{name}}}}}. There are: input, context, system, request_type, id, metadata.NAME.")
+            raise BadInput(
+                f"The template has no such slot: {{{{{name}}}}}. There are: input, context, system, request_type, id, metadata.NAME."
+            )
     if "input" not in slots:
         raise BadInput("The template has no {{input}}: every prompt would be the same.")
 
 
 def call_key(chat: list[dict[str, str]], tier: Tier, max_tokens: int) -> str:
     """SHA-256 of all that decides an answer. Names of tiers, prices and keys do not."""
-    told: Mapping[str, object] = {"model": tier.model, "api_base": tier.api_base, "params": dict(tier.params), "max_tokens": max_tokens, "messages": chat}
+    told: Mapping[str, object] = {
+        "model": tier.model,
+        "api_base": tier.api_base,
+        "params": dict(tier.params),
+        "max_tokens": max_tokens,
+        "messages": chat,
+    }
     return hashlib.sha256(json.dumps(told, sort_keys=True, ensure_ascii=True, default=str).encode()).hexdigest()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from tierwise.types import OperatingPoint, Run
-from tierwise.ui import figures, parts, readings, solver, state, tunepoints
+from tierwise.ui import figures, opinions, parts, readings, solver, state, tunepoints
 from tierwise.ui.answers import answers_table
 from tierwise.ui.frame import EXPORT
 from tierwise.ui.parts import Figure
@@ -168,6 +168,7 @@ def verdict(tuning) -> None:
         else:
             says = f"**Certificate:** none for {eps} at {sure} confidence."
         st.markdown(figures.md(says))
+        st.markdown(figures.md(opinions.of_loss(tuning)))
         parts.notes(tuning.warnings, icon=":material/warning:")
         learned = tuning.explain()
         if learned:

@@ -44,8 +44,10 @@ def _card(run_id: str) -> None:
         done = min(1.0, p.done / p.total) if p.total else 0.0
         left = f" · about {figures.seconds(p.seconds_left)} left" if running and p.seconds_left else ""
         st.progress(done, figures.md(f"{p.done:,} of {p.total:,} answers · {figures.dollars(p.spent_usd)} spent{left}"))
+        if p.unsettled_usd:
+            st.caption(figures.md(f"Besides, {figures.dollars(p.unsettled_usd)} at most for calls whose cost is not known."))
         if p.failed:
-            st.caption(f"{figures.count(p.failed, 'call')} failed and can be sent again.")
+            st.caption(f"{figures.count(p.failed, 'call')} failed: see Compare for what was said.")
         if run.note:
             parts.plain(run.note)
         with st.container(horizontal=True):

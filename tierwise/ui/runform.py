@@ -58,15 +58,73 @@ def _option(scorer: str, option):
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _estimate(evalset_id: str, tiers: str, _tiers: tuple[Tier, ...]):
+def _estimate(evalset_id: str, tiers: str, repeats: int, concurrency: int, _tiers: tuple[Tier, ...]):
     from tierwise.runs.plan import estimate
 
-    return estimate(evalset(evalset_id), _tiers, 1)
+    return estimate(evalset(evalset_id), _tiers, repeats, concurrency=concurrency)
 
 
-def estimate(evalset_id: str, tiers: tuple[Tier, ...]):
+def estimate(evalset_id: str, tiers: tuple[Tier, ...], params: dict):
     """Calls, dollars and minutes of this run."""
-    return _estimate(evalset_id, json.dumps([repr(t) for t in tiers]), tiers)
+    return _estimate(evalset_id, json.dumps([repr(t) for t in tiers]), params["repeats"], params["concurrency"], tiers)
+
+
+def choose_settings(chosen: EvalSetInfo, tiers: list[Tier]) -> dict:
+    """How the calls are made; only what differs from the usual is kept with the run, besides repeats and calls at once."""
+    from tierwise.runs.plan import CONCURRENCY, TIMEOUT_S
+
+    live = any(not t.simulated for t in tiers)
+    with st.expander("More settings", icon=":material/settings:"):
+        with st.grid(2, min_column_width=150, gap="small"):
+            repeats = st.number_input(
+                "Answers per prompt and tier",
+                1,
+                20,
+                1,
+                key="repeats",
+                persist_state="session",
+                help="More than one shows how much answers vary.",
+            )
+            together = st.number_input(
+                "Calls at once", 1, 256, CONCURRENCY, key="together", persist_state="session", help="For each endpoint."
+            )
+            seconds = st.number_input("Seconds for a call", 1.0, 3600.0, TIMEOUT_S, key="seconds", persist_state="session")
+            stream = st.toggle("Stream answers", key="stream", persist_state="session", help="Tells the time to the first token.")
+        template = st.text_area(
+            "Template",
+            key="template",
+            persist_state="session",
+            placeholder="{{input}}",
+            max_chars=20_000,
+            help="Sent in place of each prompt. Slots: {{input}}, {{context}}, {{request_type}}, {{metadata.NAME}}. Empty: prompts as they are.",
+        )
+        params = {"repeats": int(repeats), "concurrency": int(together)}
+        params |= {"timeout_s": float(seconds)} if seconds != TIMEOUT_S else {}
+        params |= {"stream": True} if stream else {}
+        params |= {"template": template} if template and template.strip() else {}
+        if live:
+            known = _known(chosen, tuple(tiers), params)
+            if len(known.outcomes):
+                reuse = st.checkbox(
+                    figures.md(
+                        f"Take {len(known.outcomes):,} of {known.asked:,} answers from earlier runs ({figures.percent(known.hit_rate)}), "
+                        f"which saves {figures.dollars(known.saved_usd)}"
+                    ),
+                    True,
+                    key="reuse",
+                    help="The very same call was answered before: same model, endpoint, parameters and messages.",
+                )
+                params |= {"reuse": True} if reuse else {}
+    return params
+
+
+def _known(chosen: EvalSetInfo, tiers: tuple[Tier, ...], params: dict):
+    from tierwise.runs.execute import all_cells
+    from tierwise.runs.reuse import reusable
+
+    prompts = evalset(chosen.id)
+    planned = Run("", "", chosen.id, "live", tiers, params=params)
+    return reusable(state.store(), planned, {s.id: s for s in prompts.samples}, all_cells(planned, prompts.samples))
 
 
 def show_estimate(e, simulated: bool) -> None:
@@ -113,11 +171,11 @@ def choose_budget(e) -> float | None:
     )
 
 
-def start(chosen: EvalSetInfo, tiers: list[Tier], name: str, scorer: str, options: dict, budget: float | None) -> Run:
+def start(chosen: EvalSetInfo, tiers: list[Tier], name: str, scorer: str, options: dict, budget: float | None, settings: dict) -> Run:
     """Plan the run and hand it to the queue, which goes on when this page is left."""
     from tierwise.runs.plan import create_run
 
-    params = {"scorer": scorer} | ({"scorer_options": options} if options else {}) | ({"budget_usd": budget} if budget else {})
+    params = settings | {"scorer": scorer} | ({"scorer_options": options} if options else {}) | ({"budget_usd": budget} if budget else {})
     run = create_run(state.store(), chosen.id, tuple(tiers), name=name, params=params)
     state.run_queue().start(run.id)
     return run

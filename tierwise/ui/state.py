@@ -131,6 +131,17 @@ def _follow_set() -> None:
     st.query_params["set"] = st.session_state["set_choice"]
 
 
+def choose_endpoint(titles: dict[str, str]) -> str:
+    """The preset of the Models screen: the link's, else the first."""
+    wanted = st.query_params.get("endpoint")
+    st.session_state["endpoint_choice"] = wanted if wanted in titles else next(iter(titles))
+    return st.selectbox("Provider or gateway", list(titles), format_func=titles.get, key="endpoint_choice", on_change=_follow_endpoint)
+
+
+def _follow_endpoint() -> None:
+    st.query_params["endpoint"] = st.session_state["endpoint_choice"]
+
+
 def policy_in_link(options: list[Policy]) -> Policy:
     """The policy named by the link, else the newest. `options` is not empty."""
     return next((p for p in options if p.id == st.query_params.get("policy")), options[0])
