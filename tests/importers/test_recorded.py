@@ -226,6 +226,8 @@ def test_cut_off_empty_and_failed_answers_are_told_apart(store):
     graded = matrix(store, run.id)
     assert graded.truncated.tolist() == [[False, True], [False, False]] and graded.failed.tolist() == [[False, False], [False, True]]
     assert np.isnan(graded.quality[1, 1]), "the score of a failed call does not count"
+    grade = store.grades.frame(run.id).query("sample_id == '2' and tier == 'big'").iloc[0]
+    assert pd.isna(grade["value"]) and grade["reason"] == "the call failed: 429 too many requests"
     assert "big: 1 of 2 calls failed, 1 of these with a score, which does not count." in run.note
     assert summary(graded)[1].failed == 1
 

@@ -102,10 +102,11 @@ def sheet_with_a_far_cell() -> bytes:
     return saved(book)
 
 
-def test_a_file_that_takes_too_long_is_refused(monkeypatch):
+@pytest.mark.parametrize("suffix", ["xlsx", "parquet"])
+def test_a_file_that_takes_too_long_is_refused(monkeypatch, suffix):
     monkeypatch.setattr("tierwise.tables.apart.SECONDS", 0.01)
     with pytest.raises(BadInput, match=r"more than 0\.01 seconds"):
-        read_table(xlsx_file([{"prompt": "a"}]), "slow.xlsx")
+        read_table(WRITERS[suffix]([{"prompt": "a"}]), f"slow.{suffix}")
 
 
 @pytest.mark.parametrize("what", BAD)
