@@ -95,8 +95,9 @@ def test_a_month_under_a_saved_policy(app: App):
 
     kept = state.store().traffic.add(profile_of_counts({"classification": 60_000, "reasoning": 30_000, "nowhere": 10_000}))
     at = app.open("traffic", profile=kept.id)
-    assert app.metric("Always the top tier").startswith("\\$")
-    low, high = (float(x.strip("\\$[]").replace(",", "")) for x in next(m.delta for m in at.metric if m.label == "Saved a month").split(", \\$"))
+    assert app.metric("Quality").endswith("pts")
+    below = next(m.delta for m in at.metric if m.label == "Saved a month")
+    low, high = (float(x.strip("\\$[]").replace(",", "")) for x in below.split(", \\$"))
     saved = float(app.metric("Saved a month").strip("\\$").replace(",", ""))
     assert low < saved < high
     assert "Simulated" in app.badges()

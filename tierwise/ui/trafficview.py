@@ -5,7 +5,8 @@ import pandas as pd
 import streamlit as st
 
 from tierwise.errors import TierwiseError
-from tierwise.traffic import Projection, TrafficProfile, difference, project, seed_case
+from tierwise.intervals import mean_interval
+from tierwise.traffic import Projection, TrafficProfile, difference, project, reweight, seed_case
 from tierwise.types import OutcomeMatrix, Policy, Run
 from tierwise.ui import figures, parts, readings, state
 from tierwise.ui.parts import Figure
@@ -122,16 +123,30 @@ def month(profile: TrafficProfile) -> None:
             run = next(r for r in state.graded_runs() if r.id == policy.run_id)
             matrix, choice, how = _decided(policy, run)
             found = project(matrix, choice, profile, float(volume), own / 1000, cache)
-        _shown(found, cache, how)
+        _shown(found, _quality(matrix, choice, profile), cache, how)
 
 
-def _shown(found: Projection, cache: bool, how: str) -> None:
+def _quality(matrix: OutcomeMatrix, choice: np.ndarray, profile: TrafficProfile) -> Figure:
+    """What it does to quality in the traffic's mix."""
+    weights = reweight(matrix, profile.mix).weights if profile.mix else matrix.weights
+    rows = np.flatnonzero(weights > 0)
+    lost = matrix.quality[rows, -1] - matrix.quality[rows, choice[rows]]
+    w = weights[rows]
+    low, high = mean_interval(lost, w, matrix.clusters[rows], low=-1.0)
+    below = f"{figures.interval(-high, -low, 1)}, n = {len(rows):,}"
+    told = "Mean grade against the top tier, paired by prompt and weighted by the traffic's mix, with its 95 % interval."
+    return Figure("Quality", figures.points(-float(w @ lost / w.sum())), below, help=told)
+
+
+def _shown(found: Projection, quality: Figure, cache: bool, how: str) -> None:
     low, high = (figures.dollars(x) for x in found.saved_ci95)
     row = [
         Figure("Saved a month", figures.md(figures.dollars(found.saved)), figures.md(f"[{low}, {high}]"),
                "green" if found.saved > 0 else "gray", help="Against sending every request to the top tier, with its 95 % interval."),
-        Figure("Then paid", figures.md(figures.dollars(found.cost)), f"{figures.percent(-found.saving)} against the top tier"),
-        Figure("Always the top tier", figures.md(figures.dollars(found.frontier_cost)), f"at {found.requests:,.0f} requests"),
+        quality,
+        Figure("Then paid", figures.md(figures.dollars(found.cost)),
+               figures.md(f"{figures.percent(-found.saving)} against {figures.dollars(found.frontier_cost)}"),
+               help=f"For {found.requests:,.0f} requests a month, against always using the top tier."),
     ]  # fmt: skip
     if found.now is not None:
         row.append(Figure("Paid now", figures.md(figures.dollars(found.now)), "as in the log", help="With the models the log names."))
