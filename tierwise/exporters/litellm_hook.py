@@ -61,7 +61,9 @@ def _parts(content):
 
 def _of_anthropic(message):
     """A message of /v1/messages in chat form: tool calls and their results are parts there."""
-    parts = _parts(message.get("content")) if isinstance(message, dict) else []
+    if not isinstance(message, dict):
+        return message
+    parts = _parts(message.get("content"))
     if message.get("role") == "user" and parts and all(p.get("type") == "tool_result" for p in parts):
         return {"role": "tool", "content": ""}
     if any(p.get("type") == "tool_use" for p in parts):
