@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tierwise import __version__
 from tierwise.cli import data, decide, experiment, traffic  # noqa: F401  (importing them registers their commands)
@@ -35,7 +36,8 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
+    except BrokenPipeError:  # the reader has seen enough; Python would complain once more on leaving
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception:
         traceback.print_exc()
@@ -59,8 +61,15 @@ class Workspace:
             self.opened.close()
 
 
+class OneLine(argparse.ArgumentParser):
+    """A parser whose complaints are one line, as all others are."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"tierwise: {message}. See {self.prog} --help.\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tierwise", description="Which model does each prompt really need?")
+    parser = OneLine(prog="tierwise", description="Which model does each prompt really need?")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, entry in COMMANDS.items():
@@ -72,11 +81,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _deliver(result: Result, target: str | None) -> None:
     if target is None:
-        print(result.text)
+        print(result.text, flush=True)
         return
     text = json.dumps(finite(result.data), ensure_ascii=False, indent=2, default=str)
     if target == "-":
-        print(text)
+        print(text, flush=True)
     else:
         try:
             Path(target).write_text(text + "\n", encoding="utf-8")

@@ -77,7 +77,8 @@ def evaluate(a: argparse.Namespace, store: Store) -> Result:
             Path(a.decisions).write_text(lines, encoding="utf-8")
         except OSError as error:
             raise BadInput(f"--decisions {a.decisions}: {error.strerror}.") from error
-    text = (f"{policy.name} on {found.name}: quality {result.quality:.2%}, ${result.cost_per_1k_usd:.4f} per 1,000, "
+    label = " (simulated)" if found.simulated else ""
+    text = (f"{policy.name} on {found.name}{label}: quality {result.quality:.2%}, ${result.cost_per_1k_usd:.4f} per 1,000, "
             f"saves {result.saving:.1%}, loses {result.loss * 100:.2f} points (n={result.n})")  # fmt: skip
     return Result(result.to_json() | {"policy": policy.id, "run": found.id}, text)
 
@@ -86,7 +87,10 @@ def evaluate(a: argparse.Namespace, store: Store) -> Result:
 def route(a: argparse.Namespace, store: Store) -> Result:
     from tierwise.policy import route_lines
 
-    decisions = [d.to_json() for d in route_lines(_policy(store, a.policy), sys.stdin)]
+    try:
+        decisions = [d.to_json() for d in route_lines(_policy(store, a.policy), sys.stdin)]
+    except UnicodeDecodeError:
+        raise BadInput("Standard input is not UTF-8 text.") from None
     return Result(decisions, "\n".join(json.dumps(d, ensure_ascii=False) for d in decisions))
 
 
@@ -112,7 +116,7 @@ def _policy(store: Store, key: str) -> Policy:
     from tierwise.policy import policy_from_json
 
     if key.endswith(".json"):
-        return policy_from_json(read(key).decode("utf-8", "replace"))
+        return policy_from_json(read(key))
     return store.policies.get(key)
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import signal
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import fields
 
 from tierwise.cli.command import Result, command, pairs, read, say
 from tierwise.errors import BadInput, NotFound
 from tierwise.store import Store
-from tierwise.types import EvalSetInfo
+from tierwise.tiers import PRICES
+from tierwise.types import EvalSetInfo, Run, Tier
 
 
 def _run_arguments(p: argparse.ArgumentParser) -> None:
@@ -40,12 +44,16 @@ def run(a: argparse.Namespace, store: Store) -> Result:
     from tierwise.simulator import ladder
     from tierwise.tiers import load_tiers_toml
 
+    if a.budget is not None and not a.budget >= 0:
+        raise BadInput(f"--budget {a.budget:g}: give US dollars, 0 or more.")
     info = _evalset(store, a.evalset)
     evalset = store.evalsets.get(info.id)
     if a.resume:
         planned = store.runs.get(a.resume)
         if planned.evalset_id != info.id:
             raise BadInput(f"Run {planned.name!r} is of another prompt set than {info.name!r}; a run goes on with the prompts it began with.")
+        if a.tiers:
+            _same_tiers(planned, load_tiers_toml(read(a.tiers)))
     tiers = planned.tiers if a.resume else load_tiers_toml(read(a.tiers)) if a.tiers else ladder()
     repeats = int(planned.params.get("repeats", 1)) if a.resume else a.repeats
     done = store.runs.done_cells(planned.id) if a.resume else None
@@ -58,7 +66,7 @@ def run(a: argparse.Namespace, store: Store) -> Result:
             raise BadInput("Not started. Pass --yes to start without being asked.")
     if not a.resume:
         given = {"budget_usd": a.budget, "timeout_s": a.timeout, "deadline_s": a.deadline, "reuse": a.reuse or None, "stream": a.stream or None,
-                 "template": read(a.template).decode("utf-8") if a.template else None}  # fmt: skip
+                 "template": _text(a.template) if a.template else None}  # fmt: skip
         params = {"scorer": a.scorer, "seed": a.seed, "concurrency": a.concurrency, "repeats": a.repeats}
         params |= {k: v for k, v in given.items() if v is not None}
         planned = create_run(store, info.id, tiers, name=a.name, params=params)
@@ -86,6 +94,35 @@ def run(a: argparse.Namespace, store: Store) -> Result:
         line += f" Besides, ${figures.unsettled_usd:.4f} at most for calls whose cost is not known."
     ended = None if finished.status == "done" else f"run {finished.name!r} ({finished.id}) is {finished.status}. {finished.note}"
     return Result(data, line, ended)
+
+
+def _same_tiers(planned: Run, given: Sequence[Tier]) -> None:
+    """Raises BadInput where a file of tiers differs from those that a run began with: half a run on other models is no run.
+
+    Keys may differ, and prices may be left out: the run keeps the ones that were fixed when it was planned.
+    """
+    names, its = [t.name for t in given], [t.name for t in planned.tiers]
+    if names != its:
+        raise BadInput(f"Run {planned.name!r} began with the tiers {', '.join(its)}, and the file has {', '.join(names)}. "
+                       "Leave --tiers out to go on with the run's own, or start another run.")  # fmt: skip
+    different = []
+    for before, now in zip(planned.tiers, given, strict=True):
+        for field in (f.name for f in fields(Tier) if f.name != "api_key_env"):
+            old, new = (json.loads(json.dumps(getattr(t, field))) for t in (before, now))
+            if old != new and not (new is None and field in PRICES):
+                different.append(f"{field} of {now.name} ({old!r} in the run, {new!r} in the file)")
+        if now.api_key_env != before.api_key_env:
+            say(f"Tier {now.name}: the run goes on with the key in {before.api_key_env or 'the usual variable'}.")
+    if different:
+        raise BadInput(f"Run {planned.name!r} began with other tiers: {'; '.join(different)}. "
+                       "Leave --tiers out to go on with the run's own, or start another run.")  # fmt: skip
+
+
+def _text(path: str) -> str:
+    try:
+        return read(path).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadInput(f"{path} is not UTF-8 text.") from None
 
 
 def _grade_arguments(p: argparse.ArgumentParser) -> None:
@@ -139,7 +176,8 @@ def _evalset(store: Store, key: str) -> EvalSetInfo:
 
     try:
         return store.evalsets.info(key)
-    except NotFound:
-        if key in {s.name for s in shipped()}:
+    except NotFound as error:
+        names = [s.name for s in shipped()]
+        if key in names:
             return store.evalsets.add(load_shipped(key))
-        raise
+        raise NotFound(f"{error} Shipped sets: {', '.join(names)}.") from None
