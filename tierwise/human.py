@@ -62,6 +62,17 @@ class HumanGrades:
     def human_values(self) -> np.ndarray:
         return np.concatenate([g[np.isfinite(g)] for g in self.by_rater.values()]) if self.by_rater else np.zeros(0)
 
+    def among(self, matrix: OutcomeMatrix) -> "HumanGrades":
+        """The same for the prompts and tiers of a matrix made from this run, such as the one a tuning used."""
+        place = {s.id: i for i, s in enumerate(self.samples)}
+        rows, columns = [place[s.id] for s in matrix.samples], [self.tiers.index(t) for t in matrix.tiers]
+        cells = np.ix_(rows, columns)
+        people = {name: g[cells] for name, g in self.by_rater.items()}
+        strata = None if self.strata is None else self.strata[rows]
+        return HumanGrades(
+            matrix.samples, matrix.tiers, matrix.weights, matrix.clusters, self.judge[cells], people, strata, self.drawn[rows]
+        )
+
     def loss(self, choice: np.ndarray, level: float = 0.95) -> Corrected:
         """The corrected loss of a policy; see `corrected_loss`."""
         return corrected_loss(self.judge, self.sampled, choice, self.weights, self.clusters, self.strata, level)

@@ -1,6 +1,14 @@
 """Compare: every tier's numbers with n and interval, and the answers behind them."""
 
+import time
+
+import numpy as np
+import pytest
+
+from tests.conftest import make_matrix
 from tests.pages.conftest import App
+from tierwise.ui import promptmatrix
+from tierwise.ui.answers import WORDS, word_diff
 
 
 def test_each_tier_has_its_numbers(filled_app: App):
@@ -29,3 +37,73 @@ def test_prompts_where_tiers_disagree_come_first(filled_app: App):
     table = at.dataframe[-1].value
     grades = table.drop(columns=["prompt", "request type", "answers"])
     assert (grades.max(axis=1) > grades.min(axis=1)).all()
+
+
+def by_prompt(app: App, show: str):
+    at = app.open("compare", compare_view="By prompt")
+    at.segmented_control(key="show").set_value(show)
+    return app.run()
+
+
+def test_what_is_worse_than_a_baseline_comes_worst_first(filled_app: App):
+    at = by_prompt(filled_app, "Worse than a baseline")
+    table = at.dataframe[-1].value
+    last = table.columns[-2]
+    drop = table[last] - table.drop(columns=["prompt", "request type", "answers"]).min(axis=1)
+    assert (drop > 0).all() and drop.is_monotonic_decreasing
+    at.selectbox(key="baseline").set_value(table.columns[2])
+    table = filled_app.run().dataframe[-1].value
+    assert (table.iloc[:, 2] > table.iloc[:, 3:-1].min(axis=1)).all()
+
+
+def test_every_prompt_is_on_some_page(filled_app: App):
+    at = by_prompt(filled_app, "All")
+    shown = list(at.dataframe[-1].value["prompt"])
+    assert len(shown) == promptmatrix.PAGE
+    key = f"matrix_page_All_{len(at.dataframe[0].value) - 1}"
+    at.number_input(key=key).set_value(2)
+    more = list(filled_app.run().dataframe[-1].value["prompt"])
+    assert len(more) > 0 and shown != more
+
+
+def test_the_drawer_has_every_grade_and_the_differences(filled_app: App):
+    by_prompt(filled_app, "Tiers disagree")
+    from tierwise.ui import readings, state
+
+    run = state.graded_runs()[0]
+    matrix = readings.matrix(run)
+    filled_app.at.session_state["prompts_open"] = matrix.samples[int(promptmatrix.chosen(matrix, "Tiers disagree", 2, set())[0])].id
+    at = filled_app.run()
+    grades = [d.value for d in at.dataframe if "note" in d.value]
+    assert len(grades) == len(run.tiers) and all(g["by"].iloc[0] == "tierwise" for g in grades)
+    assert any(c.value.startswith(("- ", "+ ", "  ")) for c in at.code)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "shown"),
+    [
+        ("the cat sat", "the dog sat", "  the\n- cat\n+ dog\n  sat"),
+        ("one two", "one two three", "  one two\n+ three"),
+        ("same\nwords", "same words", "  The same words."),
+        ("", "new", "+ new"),
+    ],
+)
+def test_differences_in_words(a, b, shown):
+    assert word_diff(a, b) == shown
+
+
+def test_long_answers_are_compared_quickly():
+    rng = np.random.default_rng(0)
+    a, b = (" ".join(rng.choice(["alpha", "beta", "gamma", "delta"], 4 * WORDS)) for _ in range(2))
+    start = time.perf_counter()
+    word_diff(a, b)
+    assert time.perf_counter() - start < 5
+
+
+def test_ten_thousand_prompts_are_filtered_quickly():
+    m = make_matrix(10_000, tiers=4)
+    start = time.perf_counter()
+    for kind in promptmatrix.KINDS:
+        promptmatrix.chosen(m, kind, 3, {"s5"})
+    assert time.perf_counter() - start < 1
+    assert promptmatrix.chosen(m, promptmatrix.FLAGGED, 3, {"s5"}).tolist() == [5]

@@ -55,7 +55,7 @@ def hostile(empty_app: App) -> App:
     return empty_app
 
 
-@pytest.mark.parametrize("screen", ["home", "evalsets", "run", "compare", "tune"])
+@pytest.mark.parametrize("screen", ["home", "evalsets", "run", "grade", "compare", "tune"])
 def test_no_screen_draws_it_as_markdown(hostile: App, screen):
     at = hostile.open(screen)
     assert drawn_unsafely(at) == []
@@ -67,6 +67,27 @@ def test_neither_do_the_answers(hostile: App):
     hostile.at.session_state["flips_open"] = f"{PAYLOAD}3"
     at = hostile.run()
     assert len([c for c in at.code if MARK in c.value]) >= 3
+    assert drawn_unsafely(at) == []
+
+
+def test_neither_does_grading(hostile: App):
+    """Prompts, answers, tier and policy names, and the rater's own name, which the link carries."""
+    hostile.open("tune")
+    hostile.at.text_input(key=f"policy_name_{'hostilerun00'}").set_value(PAYLOAD[:80])
+    hostile.click("save")
+    hostile.open("grade", run="hostilerun00")
+    hostile.at.text_input(key="rater_name").set_value(PAYLOAD[:80])
+    hostile.at.toggle(key="blind").set_value(False)
+    hostile.at.toggle(key="side").set_value(True)
+    hostile.click("start")
+    for label in ("Flag", "Right", "Wrong", "Right"):
+        next(b for b in hostile.at.button if b.label == label).click()
+        assert drawn_unsafely(hostile.run()) == []
+    assert len([c for c in hostile.at.code if MARK in c.value]) >= 3
+    for view in ("By prompt", "Human grades"):
+        assert drawn_unsafely(hostile.open("compare", compare_view=view)) == []
+    hostile.at.session_state["prompts_open"] = f"{PAYLOAD}3"
+    at = hostile.open("compare", compare_view="By prompt")
     assert drawn_unsafely(at) == []
 
 

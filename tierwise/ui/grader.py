@@ -44,6 +44,7 @@ def card(run: Run, session: GradingSession, rater: str) -> None:
         pair = session.scale == "pairwise"
         if pair or session.side_by_side:
             _prompt(sample, 200)
+            _reference(sample)
             for column, (k, tier) in zip(st.columns(len(turn.shown), gap="small"), enumerate(turn.shown), strict=True):
                 with column:
                     _answer(session, turn, k, tier, answers, now=not pair and k == turn.at)
@@ -53,6 +54,7 @@ def card(run: Run, session: GradingSession, rater: str) -> None:
                 _prompt(sample, TALL)
             with right:
                 _answer(session, turn, turn.at, turn.tier, answers, now=False)
+                _reference(sample)
 
 
 def _progress(desk: Desk) -> None:
@@ -155,6 +157,9 @@ def _prompt(sample, height: int) -> None:
     st.caption("Prompt")
     text = "\n\n".join(m["content"] for m in sample.chat())
     parts.plain(text, code=True, height=height if len(text) > height * 3 else None)
+
+
+def _reference(sample) -> None:
     if sample.reference is not None:
         st.caption("Right answer")
         parts.plain(sample.reference, code=True, height=160 if len(sample.reference) > 600 else None)

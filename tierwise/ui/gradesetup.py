@@ -20,7 +20,8 @@ def setup(run: Run, session: GradingSession | None) -> None:
             st.markdown(f"**Grading is under way** · {SCALES[session.scale].lower()} · begun {figures.ago(session.created_at)}")
             name = _name()
             if st.button("Continue", type="primary", icon=":material/play_arrow:", key="continue"):
-                begin(name)
+                with parts.guard():
+                    begin(name)
             if st.button("Ask something else", key="another", type="tertiary"):
                 st.session_state["grade_new"] = True
                 st.rerun()
@@ -49,8 +50,9 @@ def setup(run: Run, session: GradingSession | None) -> None:
             )
         if st.button("Start grading", type="primary", icon=":material/play_arrow:", key="start"):
             options = {"side_by_side": side, "blind": blind, "raters": int(raters), "target": int(target), "every_tier": every}
-            draw(run, name, scale, options)
-            begin(name)
+            with parts.guard():
+                draw(run, name, scale, options)
+                begin(name)
 
 
 def _name() -> str:

@@ -14,13 +14,13 @@ PAGE = 100
 DIFFER, ALL, REGRESSED, NONE_RIGHT, UNSCORED, FLAGGED = (
     "Tiers disagree", "All", "Worse than a baseline", "No tier is right", "Unscored", "Flagged",
 )  # fmt: skip
+KINDS = (DIFFER, ALL, REGRESSED, NONE_RIGHT, UNSCORED, FLAGGED)
 
 
 def prompt_table(run: Run, matrix: OutcomeMatrix) -> None:
     """Choose which prompts; a row's button opens its answers."""
-    kinds = [DIFFER, ALL, REGRESSED, NONE_RIGHT, UNSCORED, FLAGGED]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        kind = st.segmented_control("Show", kinds, default=DIFFER, required=True, key="show", label_visibility="collapsed")
+        kind = st.segmented_control("Show", KINDS, default=DIFFER, required=True, key="show", label_visibility="collapsed")
         baseline = len(matrix.tiers) - 1
         if kind == REGRESSED and len(matrix.tiers) > 1:
             baseline = matrix.tiers.index(st.selectbox("Baseline", matrix.tiers, baseline, key="baseline", width=200))
