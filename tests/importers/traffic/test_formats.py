@@ -8,6 +8,7 @@ import pytest
 from tests.importers.traffic.logs import (
     CHAT,
     LOGS,
+    activity,
     as_csv,
     as_jsonl,
     helicone,
@@ -23,6 +24,7 @@ from tests.importers.traffic.logs import (
 from tierwise.errors import BadInput, NotFound
 from tierwise.importers.traffic import FORMATS, read_traffic
 from tierwise.prices import cost_usd, price
+from tierwise.traffic import profile, sample
 
 FILES = [(name, filename, data) for name, files in LOGS.items() for filename, data in files]
 IDS = [f"{name}-{filename}" for name, filename, _ in FILES]
@@ -239,3 +241,57 @@ def test_a_large_log_takes_seconds():
     start = time.process_time()
     assert len(read_traffic(rows, "log.csv")) == 10_000
     assert time.process_time() - start < 2.5
+
+
+STRANGE = [
+    None,
+    "",
+    "x",
+    [],
+    {},
+    [1],
+    {"a": 1},
+    [{"b": None}],
+    "[1]",
+    '{"a": [',
+    True,
+    -1,
+    1e300,
+    10**400,
+    "NaN",
+    "1e999",
+    ["a", {}],
+    {"total": "x"},
+    "é" * 99,
+]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_cell_however_strange_is_a_bug(name):
+    made = {
+        "litellm-spend": spend,
+        "litellm-payload": payload,
+        "openrouter": openrouter,
+        "openrouter-api": activity,
+        "langfuse": langfuse,
+        "helicone": helicone,
+        "portkey": portkey,
+        "opentelemetry": span,
+        "plain": plain,
+    }[name]
+    good = made(1)
+    rows = [good | {column: value} for column in good for value in STRANGE]
+    if name == "opentelemetry":
+        rows += [span(1, {key: value}) for key in good["attributes"] for value in STRANGE]
+    rows = [row for row in rows if json.dumps(row)]
+    log = read_traffic(as_jsonl([good, *(r for r in rows if _json(r))]), "log.jsonl")
+    assert log.format == name and len(log) + sum(s.rows for s in log.skipped) >= len([r for r in rows if _json(r)])
+    for found in (profile(log, "p"), *(profile(log.typed_by(k.name), "p") for k in log.type_keys())):
+        assert found.total.cost_usd >= 0
+    if log.calls["prompt"].notna().any():
+        assert sample(log.calls, 5).evalset.samples
+
+
+def _json(row: dict) -> bool:
+    """Whether the file reader would take it: a JSON number has an end."""
+    return "0" * 310 not in json.dumps(row)

@@ -1,6 +1,7 @@
 """A format of traffic logs: the columns it is known by, and how one of its rows becomes a call."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
@@ -13,6 +14,7 @@ from tierwise.tables.table import short
 CALLS_OF_CHAT = {"completion", "acompletion", "text_completion", "atext_completion", "responses", "aresponses", "anthropic_messages",
                  "agenerate_content", "generate_content", "agenerate_content_stream", "generate_content_stream", ""}  # fmt: skip
 TRUE = {"true", "t", "1", "yes", "1.0"}
+MAX_COUNT = 1e12
 MAX_LABEL = 60
 """Characters; a longer value of metadata is no kind of request."""
 
@@ -134,9 +136,12 @@ def number(value: Any, field: str, read: Any = cells.tokens) -> float | None:
 def whole(value: Any) -> float | None:
     """A count of tokens, which some tools write as 812.0, or a sum or mean of several."""
     try:
-        return cells.seconds(value)
+        found = cells.seconds(value)
     except cells.Wrong:
-        raise cells.Wrong(f"{short(str(value))} is no count of tokens") from None
+        found = math.inf
+    if found is not None and found > MAX_COUNT:
+        raise cells.Wrong(f"{short(str(value))} is no count of tokens")
+    return found
 
 
 def text(value: Any) -> str | None:
@@ -160,6 +165,12 @@ def parsed(value: Any) -> Any:
         except (ValueError, RecursionError):
             return None
     return None
+
+
+def record(value: Any) -> dict[str, Any]:
+    """The object that a cell is or spells; an empty one for anything else."""
+    found = parsed(value)
+    return found if isinstance(found, dict) else {}
 
 
 def part(value: Any, *path: str) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tierwise.importers import cells
-from tierwise.importers.traffic.form import FORMATS, Call, Format, labels, parsed, prompt_of, text, whole
+from tierwise.importers.traffic.form import FORMATS, Call, Format, labels, parsed, prompt_of, record, text, whole
 
 
 @FORMATS.add("helicone")
@@ -16,7 +16,7 @@ class Helicone(Format):
     latency_unit = "unknown"
 
     def call(self, row: Mapping[str, Any]) -> Call:
-        body = parsed(self.cell(row, "request_body")) or {}
+        body = record(self.cell(row, "request_body"))
         told = labels(parsed(self.cell(row, "request_properties")))
         return Call(
             text(self.cell(row, "model")) or text(body.get("model")) or self.named(row, "model"), None,

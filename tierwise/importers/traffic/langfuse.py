@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tierwise.importers import cells
-from tierwise.importers.traffic.form import FORMATS, Call, Format, Unusable, labels, number, parsed, prompt_of, whole
+from tierwise.importers.traffic.form import FORMATS, Call, Format, Unusable, labels, number, parsed, prompt_of, record, whole
 
 CACHED = ("input_cached_tokens", "cache_read_input_tokens", "input_cache_read", "cached_tokens")
 
@@ -26,7 +26,7 @@ class Langfuse(Format):
         kind = (self.text(row, "type") or "").upper()
         if kind != "GENERATION":
             raise Unusable("not a generation", f"type is {kind or 'empty'}")
-        usage, costs = parsed(self.cell(row, "usageDetails")) or {}, parsed(self.cell(row, "costDetails")) or {}
+        usage, costs = record(self.cell(row, "usageDetails")), record(self.cell(row, "costDetails"))
         cost = self.number(row, "totalCost", cells.cost)
         # an amount of 0 with no details means that Langfuse knew no price, not that the call was free
         if not cost:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tierwise.importers import cells
-from tierwise.importers.traffic.form import CALLS_OF_CHAT, FORMATS, Call, Format, Unusable, labels, parsed, part, prompt_of, truth
+from tierwise.importers.traffic.form import CALLS_OF_CHAT, FORMATS, Call, Format, Unusable, labels, parsed, part, prompt_of, record, truth
 
 
 def _checked(kind: str | None) -> None:
@@ -37,7 +37,7 @@ class LiteLLMSpend(Format):
 
     def call(self, row: Mapping[str, Any]) -> Call:
         _checked(self.text(row, "call_type"))
-        metadata = parsed(self.cell(row, "metadata")) or {}
+        metadata = record(self.cell(row, "metadata"))
         told = labels(metadata.get("spend_logs_metadata"), metadata.get("requester_metadata"), _tags(self.cell(row, "request_tags")))
         duration = self.number(row, "request_duration_ms", cells.milliseconds)
         return Call(
@@ -63,7 +63,7 @@ class LiteLLMPayload(Format):
 
     def call(self, row: Mapping[str, Any]) -> Call:
         _checked(self.text(row, "call_type"))
-        metadata = parsed(self.cell(row, "metadata")) or {}
+        metadata = record(self.cell(row, "metadata"))
         told = labels(metadata.get("spend_logs_metadata"), metadata.get("requester_metadata"), _tags(self.cell(row, "request_tags")))
         return Call(
             self.named(row, "model", "model_group"), self.text(row, "custom_llm_provider"), self.cell(row, "startTime"),

@@ -20,7 +20,7 @@ from tierwise.importers.traffic.moments import moments
 from tierwise.tables import READERS, Table
 from tierwise.tables.table import short
 
-MAX_BYTES = 250 * 2**20
+MAX_BYTES = 100 * 2**20
 MAX_ROWS = 1_000_000
 MOST_TYPES = 50
 """Kinds of request; a key with more values than that is no kind."""

@@ -8,11 +8,13 @@ import pandas as pd
 
 LATEST = 4_102_444_800
 """The year 2100 in seconds: a larger number counts something finer."""
+FIRST, LAST = pd.Timestamp("1990-01-01"), pd.Timestamp("2100-01-01")
+"""Anything else is no time of a call."""
 
 
 def moments(values: Sequence[Any]) -> tuple[pd.Series, list[int]]:
     """UTC times without a zone mark (NaT where there is none), and the positions of values that are no time."""
-    raw = pd.Series(list(values), dtype=object)
+    raw = pd.Series([v if isinstance(v, str | int | float) and v is not True else str(v) if v else None for v in values], dtype=object)
     given = raw.notna() & (raw != "")
     numbers = pd.to_numeric(raw.where(given), errors="coerce").to_numpy(float)
     numeric = np.isfinite(numbers) & (numbers > 0)
@@ -26,4 +28,5 @@ def moments(values: Sequence[Any]) -> tuple[pd.Series, list[int]]:
         text = raw[words].astype(str).str.replace(r"\s*UTC$", "Z", regex=True)
         read = pd.to_datetime(text, utc=True, format="ISO8601", errors="coerce")
         out[words] = read.dt.tz_localize(None)
+    out = out.where(out.between(FIRST, LAST))
     return out, np.flatnonzero(given.to_numpy() & out.isna().to_numpy()).tolist()

@@ -43,7 +43,7 @@ class OpenRouterActivity(Format):
                "reasoning_tokens", "cached_tokens")  # fmt: skip
 
     def call(self, row: Mapping[str, Any]) -> Call:
-        n = self.number(row, "requests", whole)
+        n = self.number(row, "requests")
         if not n:
             raise Unusable("a day without requests")
         cost, own = self.number(row, "usage", cells.cost), self.number(row, "byok_usage_inference", cells.cost)

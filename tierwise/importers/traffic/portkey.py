@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tierwise.importers import cells
-from tierwise.importers.traffic.form import FORMATS, Call, Format, labels, parsed, prompt_of, text, truth, whole
+from tierwise.importers.traffic.form import FORMATS, Call, Format, labels, parsed, prompt_of, record, text, truth, whole
 
 
 @FORMATS.add("portkey")
@@ -18,7 +18,7 @@ class Portkey(Format):
     latency_unit, cost_unit = "unknown", "unknown"
 
     def call(self, row: Mapping[str, Any]) -> Call:
-        request = parsed(self.cell(row, "request")) or {}
+        request = record(self.cell(row, "request"))
         told = labels(parsed(self.cell(row, "metadata")), {"prompt_slug": self.text(row, "prompt_slug")})
         code, success = self.text(row, "response_status_code"), self.cell(row, "is_success")
         failed = not truth(success) if success is not None else code is not None and not code.startswith("2")
