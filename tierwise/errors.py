@@ -19,3 +19,7 @@ class NotReady(TierwiseError):
 
 class StoreBusy(TierwiseError):
     """Another process holds the workspace file."""
+
+
+class StoreFull(TierwiseError):
+    """The workspace cannot be written: the disk is full."""
