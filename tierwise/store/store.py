@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tierwise import settings
 from tierwise.store.attempts import Attempts
+from tierwise.store.backup import Backup, backup
 from tierwise.store.connection import Connection
 from tierwise.store.evalsets import EvalSets
 from tierwise.store.grades import Grades
@@ -33,6 +34,10 @@ class Store:
         self.policies = Policies(self._connection)
         self.traffic = Traffic(self._connection)
         self.reviews = Reviews(self._connection)
+
+    def backup(self, target: Path) -> Backup:
+        """Copy everything into a new file while work goes on; see `backup.backup`."""
+        return backup(self._connection, target)
 
     def close(self) -> None:
         self._connection.close()
