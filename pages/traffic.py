@@ -16,15 +16,14 @@ def show_view(view: str) -> None:
 
 def way_on(profile) -> None:
     """The one primary button: a prompt set from the traffic while its prompts are here, else tuning with its volume."""
-    kept = state.store().traffic.prompts(profile.id)
     runs = [r for r in state.graded_runs() if len(r.tiers) > 1]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        if len(kept):
+        if state.store().traffic.kept(profile.id):
             n = st.number_input("Prompts", 10, 5000, 200, 10, key="draw_n", width=120)
             if st.button("Make a prompt set from it", type="primary", icon=":material/playlist_add:", key="draw"):
-                trafficform.draw(kept, profile.name, int(n))
+                trafficform.draw(state.store().traffic.prompts(profile.id), profile.name, int(n))
         elif runs:
-            parts.next_step("Tune for this traffic", TUNE, icon=":material/tune:", volume=str(round(profile.per_month or 1_000_000)))
+            parts.next_step("Tune at this volume", TUNE, icon=":material/tune:", volume=str(round(profile.per_month or 1_000_000)))
         else:
             parts.next_step("Run a prompt set", RUN)
 

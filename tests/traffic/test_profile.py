@@ -103,6 +103,7 @@ def test_profiles_come_back_as_they_were_kept(store: Store, found):
     again = store.traffic.add(profile(log, "two weeks"), log.calls)
     assert [p.id for p in store.traffic.list()] == [again.id, found.id]
     kept = store.traffic.prompts(again.id)
+    assert (store.traffic.kept(found.id), store.traffic.kept(again.id)) == (0, 400)
     assert list(kept["prompt"]) == [r["prompt"] for r in rows()]
     with pytest.raises(NotFound, match=r"called 'x'. Profiles: two weeks"):
         store.traffic.get("x")

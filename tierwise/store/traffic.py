@@ -46,6 +46,11 @@ class Traffic:
                 [profile_id],
             ).df()
 
+    def kept(self, profile_id: str) -> int:
+        """How many prompts were kept."""
+        with self._connection.read() as cursor:
+            return cursor.execute("SELECT count(*) FROM traffic_prompts WHERE profile_id = ?", [profile_id]).fetchone()[0]
+
     def _profiles(self, where: str, values: Sequence[str]) -> list[TrafficProfile]:
         with self._connection.read() as cursor:
             rows = cursor.execute(f"SELECT document FROM traffic_profiles {where} ORDER BY created_at DESC, id", values).fetchall()
