@@ -11,6 +11,7 @@ from tierwise.ui.frame import TUNE, require_frame
 from tierwise.ui.parts import Figure
 
 require_frame()
+LANGUAGES = {"yaml": "yaml", "py": "python", "mjs": "javascript", "mts": "typescript"}
 
 
 def evidence(policy: Policy) -> None:
@@ -89,8 +90,9 @@ with left:
     st.markdown("**What it was chosen on**")
     evidence(policy)
 with right:
-    names = packing.targets()
-    target = st.segmented_control("For", list(names), default=next(iter(names)), required=True, format_func=names.get, key="target")
+    targets = packing.targets()
+    target = st.selectbox("For", list(targets), format_func=lambda name: targets[name].label, key="export_to", bind="query-params")
+    st.caption(targets[target].summary)
     with parts.guard():
         package = packing.package(policy.id, target)
     with st.container(border=True):
@@ -120,5 +122,5 @@ with right:
         if shown[0].endswith(".json"):
             st.json(json.loads(shown[1]), expanded=1)
         else:
-            st.code(shown[1][:20_000], language="yaml" if shown[0].endswith((".yaml", ".yml")) else None, height=420)
+            st.code(shown[1][:20_000], language=LANGUAGES.get(shown[0].rpartition(".")[2]), height=420)
         parts.notes(package.notes)

@@ -57,7 +57,7 @@ def test_lists_of_rules_are_decided_alike_or_refused(sizes, default, tiers, tmp_
         assert agreement(policy, tmp_path) == 1
     except BadInput as error:
         assert "length" in str(error) or "sizes" in str(error)
-        assert "litellm or litellm-hook" in str(error)
+        assert "litellm-hook" in str(error)
 
 
 def agreement(policy, folder) -> float:

@@ -65,7 +65,7 @@ def test_tokenmix_stands_at_its_own_address(tmp_path):
 
 
 def test_a_vendor_without_such_an_address_is_refused(tmp_path):
-    with pytest.raises(BadInput, match=r"'bedrock/x'.*export it as litellm"):
+    with pytest.raises(BadInput, match=r"'bedrock/x'.*export it for the LiteLLM proxy"):
         export(live(Tier("cheap", "bedrock/x"), Tier("frontier", "openai/y")), [], "openai-compatible", tmp_path)
 
 

@@ -40,7 +40,7 @@ class Exporter:
     title: str
     summary: str
     compile: Callable[[Policy], Compiled]
-    group: str = "Gateways"
+    group: str = "Gateway"
     """Where it stands in a list of many: one of GROUPS."""
 
 
@@ -60,13 +60,13 @@ class Export:
 
 
 EXPORTERS: Registry[Exporter] = Registry("export target")
-GROUPS = ("Policy", "Gateways", "APIs", "Code", "Tables")
+GROUPS = ("File", "Gateway", "API", "Code", "Table")
 
 
 Compile = Callable[[Policy], Compiled]
 
 
-def exporter(name: str, title: str, summary: str, group: str = "Gateways") -> Callable[[Compile], Compile]:
+def exporter(name: str, title: str, summary: str, group: str = "Gateway") -> Callable[[Compile], Compile]:
     """Decorator that registers `compile(policy) -> Compiled` as an export target, in one of GROUPS."""
 
     def register(compile: Compile) -> Compile:

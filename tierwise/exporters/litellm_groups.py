@@ -9,6 +9,7 @@ from tierwise.exporters.endpoints import Endpoint, Names, Pin, endpoint, heading
 
 CONFIG, README = "config.yaml", "README.txt"
 TESTED = "1.106.2"
+NEEDS = "litellm 1.94 or newer"
 ALIAS = "auto"
 SLOTS = ("SIMPLE", "MEDIUM", "COMPLEX", "REASONING")
 """LiteLLM's own tier names, cheapest first. Tiers of other names are licensed, so ours are mapped onto these."""
@@ -17,8 +18,8 @@ SLOTS = ("SIMPLE", "MEDIUM", "COMPLEX", "REASONING")
 class Groups:
     """Model groups of the proxy, each with a name of its own."""
 
-    def __init__(self, document: Mapping[str, Any], pins: Sequence[Pin]) -> None:
-        self.document = document
+    def __init__(self, document: Mapping[str, Any], pins: Sequence[Pin], needs: str = NEEDS) -> None:
+        self.document, self.needs = document, needs
         self.notes: list[str] = []
         self.models: list[dict[str, Any]] = []
         """Entries of model_list."""
@@ -40,7 +41,7 @@ class Groups:
         router = {"num_retries": 1, "timeout": 600, "fallbacks": self.fallbacks} | sections.pop("router_settings", {})
         general = {"general_settings": {"master_key": "os.environ/LITELLM_MASTER_KEY"}}
         document = {"model_list": [*self.models, *more], "router_settings": router, **sections, **general}
-        return head(self.document) + yaml.safe_dump(document, sort_keys=False, allow_unicode=False, width=120)
+        return head(self.document, self.needs) + yaml.safe_dump(document, sort_keys=False, allow_unicode=False, width=120)
 
     def readme(self, *files: str, says: str) -> str:
         """How to start a proxy on the files and how to ask it; `says` is the last paragraph."""
@@ -48,7 +49,7 @@ class Groups:
         variables = dict.fromkeys(v.removeprefix("os.environ/") for v in values if v.startswith("os.environ/"))
         tiers = "\n".join(f"  {self.tiers[t['name']]}: {t['model']['litellm_model']}" for t in self.document["tiers"])
         sets = "\n".join(f"  export {v}=..." for v in variables) or "  (no variables: the models need none)"
-        return f"""{head(self.document).replace("# ", "")}
+        return f"""{head(self.document, self.needs).replace("# ", "")}
 Tiers, cheapest first
 {tiers}
 
@@ -99,9 +100,9 @@ Ask for the model '{ALIAS}'
         self.models.append({"model_name": group, "litellm_params": params})
 
 
-def head(document: Mapping[str, Any]) -> str:
+def head(document: Mapping[str, Any], needs: str = NEEDS) -> str:
     """Comment lines at the top of each file."""
-    return heading(document, f"For litellm 1.94 or newer; tested with {TESTED}.")
+    return heading(document, f"For {needs}; tested with {TESTED}.")
 
 
 def complexity_router(default: str, tiers: Mapping[str, str], **settings: Any) -> dict[str, Any]:
@@ -124,7 +125,7 @@ def too_many(needed: int, most: int, pins: int) -> BadInput:
     more = f" and {pins} more for pinned rules" if pins else ""
     return BadInput(
         f"LiteLLM's router has at most {'five' if most == 5 else 'four'} tiers, and this policy needs {needed - pins}{more}. "
-        "Export it as litellm-hook, which has no such limit, or tune again on fewer tiers."
+        "Export it for the LiteLLM proxy by its pre-call hook (litellm-hook), which has no such limit, or tune again on fewer tiers."
     )
 
 
@@ -138,6 +139,7 @@ def _litellm(found: Endpoint) -> dict[str, Any]:
 def _price(tier: Mapping[str, Any]) -> dict[str, float]:
     if "price" not in tier:
         return {}
-    return {"input_cost_per_token": tier["price"]["input_per_1m"] / 1e6, "output_cost_per_token": tier["price"]["output_per_1m"] / 1e6}
+    per_token = {side: float(f"{tier['price'][f'{side}_per_1m'] / 1e6:.12g}") for side in ("input", "output")}
+    return {"input_cost_per_token": per_token["input"], "output_cost_per_token": per_token["output"]}
 
 

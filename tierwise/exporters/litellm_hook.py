@@ -15,12 +15,13 @@ from tierwise.types import Policy
 
 FILE = "litellm_policy_hook.py"
 INSTANCE = "litellm_policy_hook.policy_hook"
+NEEDS = "LiteLLM proxies that have pre-call hooks and model_group_alias, as those of the last years have"
 
 
 @exporter("litellm-hook", "LiteLLM proxy, pre-call hook", "For older LiteLLM versions, many tiers, /v1/messages and /v1/responses.")
 def compile(policy: Policy) -> Compiled:
     document = policy.document
-    groups = Groups(document, pins(document))
+    groups = Groups(document, pins(document), NEEDS)
     pinned = by_rule(document, groups.pinned)
     about = "What follows is LiteLLM's side: it calls `policy_hook` before every request, and those to the model 'auto' are routed."
     says = f"An answer's header x-litellm-model-group names the group above that served it. Requests to models other than '{ALIAS}' pass."
@@ -29,7 +30,7 @@ def compile(policy: Policy) -> Compiled:
             router_settings={"model_group_alias": {ALIAS: groups.default}},
             litellm_settings={"callbacks": [INSTANCE]},
         ),
-        FILE: embedded.source(document, head(document), about, _IMPORT + TOLD + _HOOK, GROUPS=groups.tiers, PINNED=pinned),
+        FILE: embedded.source(document, head(document, NEEDS), about, _IMPORT + TOLD + _HOOK, GROUPS=groups.tiers, PINNED=pinned),
         README: groups.readme(FILE, says=says),
     }
     tier_of = {group: tier for tier, group in groups.tiers.items()} | {group: tier for (tier, _), group in groups.pinned.items()}

@@ -62,7 +62,7 @@ def portable(document: Mapping[str, Any]) -> Portable:
 
 
 def _no(why: str) -> BadInput:
-    exact = "Export it as litellm or litellm-hook, which are exact for any policy."
+    exact = "Export it for the LiteLLM proxy (litellm) or its pre-call hook (litellm-hook), which are exact for any policy."
     return BadInput(f"LiteLLM's own scorer cannot hold this policy: {why}. {exact}")
 
 

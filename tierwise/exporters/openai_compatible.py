@@ -25,7 +25,7 @@ BASES = {
 NOT_SENT = ("api_version", "drop_params", "timeout")
 
 
-@exporter("openai-compatible", "OpenAI-compatible APIs", "TokenMix.ai, vLLM, OpenAI: addresses by tier and a small client.", "APIs")
+@exporter("openai-compatible", "OpenAI-compatible APIs", "TokenMix.ai, vLLM, OpenAI: addresses by tier and a small client.", "API")
 def compile(policy: Policy) -> Compiled:
     document = policy.document
     names, notes = Names(), []
@@ -66,8 +66,8 @@ def _call(found: Endpoint, provider: str = "") -> dict[str, Any]:
     base = found.base or (None if found.base_env else BASES.get(found.vendor))
     if not base and not found.base_env:
         raise BadInput(
-            f"No OpenAI-style address is known for {found.model!r}. Give its tier an api_base, or export it as litellm, which calls "
-            f"{found.vendor} in its own form."
+            f"No OpenAI-style address is known for {found.model!r}. Give its tier an api_base, or export it for the LiteLLM proxy "
+            f"(litellm), which calls {found.vendor} in its own form."
         )
     sent: Mapping[str, Any] = {k: v for k, v in found.params.items() if k not in NOT_SENT}
     only = {"provider": {"order": [provider], "allow_fallbacks": False}} if provider and found.vendor == "openrouter" else {}

@@ -21,7 +21,7 @@ USUAL_MOST = 3
 """OpenRouter has limited `models` to this many."""
 
 
-@exporter("openrouter", "OpenRouter", "A request template a tier, with fallbacks and provider preferences, and a picker.", "APIs")
+@exporter("openrouter", "OpenRouter", "A request template a tier, with fallbacks and provider preferences, and a picker.", "API")
 def compile(policy: Policy) -> Compiled:
     document = policy.document
     layout = _Templates(document)
@@ -102,8 +102,8 @@ class _Templates:
         found = endpoint(model, group, unplaced(self.document), TEMPLATES)
         if found.base and not found.model.startswith("openrouter/"):
             raise BadInput(
-                f"OpenRouter cannot reach {found.model!r} at {found.base!r} (tier or fallback {group!r}). Export it as litellm, portkey or "
-                "openai-compatible, which call any address."
+                f"OpenRouter cannot reach {found.model!r} at {found.base!r} (tier or fallback {group!r}). Export it for the "
+                "LiteLLM proxy (litellm), Portkey (portkey) or as openai-compatible, which call any address."
             )
         if found.base_env:
             variable = found.base_env.replace("_API_BASE", "_MODEL")

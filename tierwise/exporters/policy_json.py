@@ -10,7 +10,7 @@ from tierwise.types import Policy
 FILE = "policy.json"
 
 
-@exporter("policy-json", "Policy JSON", "The whole policy in one file, with its evidence. It can be loaded again.", "Policy")
+@exporter("policy-json", "Policy JSON", "The whole policy in one file, with its evidence. It can be loaded again.", "File")
 def compile(policy: Policy) -> Compiled:
     return Compiled({FILE: to_json(policy)}, _replay)
 

@@ -31,7 +31,7 @@ LONGEST = 12_000
 """Characters of a config that still fit, with the metadata, in the 16 KB of headers that Node takes."""
 
 
-@exporter("portkey", "Portkey gateway", "A conditional config and the scorer that fills its metadata.", "Gateways")
+@exporter("portkey", "Portkey gateway", "A conditional config and the scorer that fills its metadata.", "Gateway")
 def compile(policy: Policy) -> Compiled:
     document = policy.document
     layout = _Targets(document)

@@ -19,7 +19,7 @@ NOTE = "These tables say where the thresholds stand; they hold no score, so noth
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
-@exporter("csv", "Thresholds as CSV", "Thresholds, shares, prices and rules as tables for a spreadsheet.", "Tables")
+@exporter("csv", "Thresholds as CSV", "Thresholds, shares, prices and rules as tables for a spreadsheet.", "Table")
 def compile(policy: Policy) -> Compiled:
     document = policy.document
     files = {THRESHOLDS: _table(COLUMNS, _tiers(document))}

@@ -27,12 +27,25 @@ class Package(NamedTuple):
     notes: tuple[str, ...]
 
 
-def targets() -> dict[str, str]:
-    """Names of the export targets, with a title each."""
-    from tierwise.exporters import EXPORTERS
+class Target(NamedTuple):
+    """An export target as a list offers it."""
 
-    names = sorted(EXPORTERS, key=lambda name: name != "policy-json")
-    return {name: getattr(EXPORTERS[name], "title", None) or name for name in names}
+    title: str
+    summary: str
+    group: str
+
+    @property
+    def label(self) -> str:
+        """Title with its group, for a list of many."""
+        return f"{self.group}: {self.title}"
+
+
+def targets() -> dict[str, Target]:
+    """The export targets by name: group by group, each in the order of its registration, the policy itself first."""
+    from tierwise.exporters import EXPORTERS, GROUPS
+
+    entries = sorted(EXPORTERS.items(), key=lambda item: GROUPS.index(item[1].group))
+    return {name: Target(entry.title, entry.summary, entry.group) for name, entry in entries}
 
 
 @st.cache_resource(max_entries=16, show_spinner="Writing the files and replaying every prompt")
@@ -47,7 +60,9 @@ def package(policy_id: str, target: str) -> Package:
     shown = tuple((name, data.decode("utf-8", "replace")) for name, data in files)
     slug = re.sub(r"[^a-z0-9]+", "-", policy.name.lower()).strip("-")[:60] or "policy"
     if len(files) == 1:
-        data, name, mime = files[0][1], f"{slug}.{Path(files[0][0]).suffix.lstrip('.')}", "application/json"
+        own, data = files[0]
+        name = f"{slug}.json" if target == "policy-json" else own
+        mime = {".json": "application/json", ".csv": "text/csv"}.get(Path(own).suffix, "text/plain")
     else:
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
