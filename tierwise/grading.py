@@ -1,9 +1,11 @@
 """From outcomes to grades, and from grades to the matrix that tuning needs."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +16,12 @@ from tierwise.store import Store
 from tierwise.summary import TierSummary, by_request_type, summary
 from tierwise.types import Grade, Outcome, OutcomeMatrix, Run, Sample, now
 
+if TYPE_CHECKING:
+    from tierwise.runs.stopping import Stop
+
 __all__ = [
-    "AUTOMATIC", "MANUAL", "UNDONE", "GradeCount", "TierSummary", "apply_scorer", "by_request_type", "grade_outcomes", "matrix",
-    "record_manual", "standing", "summary",
+    "AUTOMATIC", "CELL", "MANUAL", "UNDONE", "GradeCount", "TierSummary", "apply_scorer", "by_request_type", "grade_outcomes", "matrix",
+    "record_manual", "standing", "summary", "why_unanswered",
 ]  # fmt: skip
 
 AUTOMATIC = "tierwise"
@@ -28,6 +33,7 @@ MANUAL = "manual"
 UNDONE = "taken back"
 """The reason of a row with which a person undoes a slip: as if they had not graded the answer."""
 
+CELL = ["sample_id", "tier", "repeat"]
 STEP = 2_000
 log = logging.getLogger(__name__)
 
@@ -39,31 +45,45 @@ class GradeCount:
     graded: int
     unscored: int
     skipped: int
+    open: int = 0
+    """Not graded yet, because the models that grade were stopped; a second go grades them."""
+    note: str = ""
+    """Why it stopped."""
 
 
 def apply_scorer(
     store: Store, run_id: str, scorer: str = "auto", options: Mapping[str, Any] | None = None, only_missing: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None, stop: Stop | None = None, budget_usd: float | None = None, retry_unscored: bool = False,
 ) -> GradeCount:  # fmt: skip
     """Grade every outcome of a run and append the grades, all of them or none.
+
+    A scorer that asks models keeps each grade as it comes instead, and never asks twice about the same answer: only outcomes that it has
+    not graded are sent.
 
     Args:
         only_missing: skip outcomes that this scorer with these options has graded before.
         progress: called with (outcomes done, outcomes in all) now and then.
+        stop, budget_usd, retry_unscored: for a scorer that asks models, as `tierwise.judging.grade_by_models` tells.
 
     Raises:
         NotFound: no such run or scorer.
-        BadInput: an option the scorer does not have, or of the wrong type.
+        BadInput: an option the scorer does not have, or of the wrong type; a judge that cannot be asked.
+        NotReady: the scorer is off; says why.
     """
-    run = store.runs.get(run_id)
-    name = scorer_ref(scorer, options)
+    run, chosen = store.runs.get(run_id), SCORERS[scorer]
+    name, parsed = scorer_ref(scorer, options), chosen.parse_options(options)
+    chosen.check()
+    store.grades.note_scoring(run.id, name, scorer, parsed)
+    if chosen.asks(parsed):
+        from tierwise.judging import grade_by_models
+
+        return grade_by_models(store, run, chosen, parsed, stop=stop, budget_usd=budget_usd, progress=progress, retry_unscored=retry_unscored)
     outcomes = store.runs.outcomes(run.id)[["sample_id", "tier", "repeat", "status", "output", "error"]]
     total = len(outcomes)
     if only_missing:
         known = store.grades.frame(run.id)
         known = known[(known["scorer"] == name) & (known["author"] == AUTOMATIC)]
-        cells = ["sample_id", "tier", "repeat"]
-        outcomes = outcomes[~pd.MultiIndex.from_frame(outcomes[cells]).isin(pd.MultiIndex.from_frame(known[cells]))]
+        outcomes = outcomes[~pd.MultiIndex.from_frame(outcomes[CELL]).isin(pd.MultiIndex.from_frame(known[CELL]))]
     samples = {s.id: s for s in store.evalsets.get(run.evalset_id).samples}
     rows = zip(*(outcomes[c].tolist() for c in outcomes), strict=True)
     grades: list[Grade] = []
@@ -221,6 +241,13 @@ def _match(asked: str, used: list[str]) -> str | None:
     return asked if asked in used else next((u for u in used if u.partition("(")[0] == asked), None)
 
 
+def why_unanswered(status: str, output: object, error: object) -> str | None:
+    """Why an outcome has nothing to grade, or None."""
+    if status == "failed":
+        return f"the call failed: {error}" if isinstance(error, str) and error else "the call failed"
+    return "the answer is empty" if status == "empty" or not isinstance(output, str) or not output.strip() else None
+
+
 Row = tuple[str, str, int, str, str | None, str | None]
 
 
@@ -230,12 +257,8 @@ def _grade(
     parsed = scorer.parse_options(options)
     time = now()
     for sample_id, tier, repeat, status, output, error in rows:
-        if status == "failed":
-            why = f"the call failed: {error}" if isinstance(error, str) and error else "the call failed"
+        if why := why_unanswered(status, output, error):
             yield Grade(sample_id, tier, None, name, repeat, why, created_at=time)
-            continue
-        if status == "empty" or not isinstance(output, str) or not output.strip():
-            yield Grade(sample_id, tier, None, name, repeat, "the answer is empty", created_at=time)
             continue
         try:
             score = scorer(output, samples[sample_id], **parsed)

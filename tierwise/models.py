@@ -5,6 +5,7 @@ by what went over the wire, since their classes are not reliable (a refused port
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -47,6 +48,17 @@ class Reply:
     def outcome(self, sample_id: str, tier: str, repeat: int, call_key: str | None = None) -> Outcome:
         told = {f.name: getattr(self, f.name) for f in fields(self)}
         return Outcome(sample_id, tier, repeat, call_key=call_key, **told)
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What a request for vectors brought back."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    prompt_tokens: int | None
+    cost_usd: float | None
+    served_model: str | None
+    error: str | None = None
 
 
 class CallFailed(Exception):
@@ -125,6 +137,36 @@ async def call(
     return replace(reply, first_token_s=first - began) if first is not None else reply
 
 
+async def embed(tier: Tier, texts: Sequence[str], *, timeout_s: float, request_id: str) -> Embedded:
+    """A vector for each text by an embedding model, in one request; arguments as in `call`.
+
+    Raises:
+        CallFailed: nothing usable came back.
+    """
+    import litellm
+
+    key = secrets.key(key_name(tier))
+    try:
+        async with asyncio.timeout(timeout_s + 1):
+            answer = await litellm.aembedding(
+                model=tier.model, input=list(texts), api_base=tier.api_base, api_key=key or ("unused" if tier.api_base else None),
+                timeout=timeout_s, max_retries=0, extra_headers={"X-Client-Request-Id": request_id}, **dict(tier.params),
+            )  # fmt: skip
+    except Exception as error:
+        raise _failure(error, key) from None
+    prompt = _count(getattr(getattr(answer, "usage", None), "prompt_tokens", None)) or None
+    cost = None if prompt is None else cost_usd(prompt, 0, tier)
+    try:
+        rows = sorted(answer.data, key=lambda row: row["index"])
+        vectors = tuple(tuple(float(x) for x in row["embedding"]) for row in rows)
+    except (TypeError, KeyError, ValueError):
+        vectors = ()
+    if len(vectors) != len(texts) or len({len(v) for v in vectors}) != 1 or not all(math.isfinite(x) for v in vectors for x in v):
+        return Embedded((), prompt, cost, getattr(answer, "model", None), "the reply does not hold one vector for each text")
+    error = "the reply carried no token counts, so its cost is not known" if prompt is None else None
+    return Embedded(vectors, prompt, cost, getattr(answer, "model", None), error)
+
+
 async def _gathered(pieces: Any) -> tuple[Any, float | None]:
     """A streamed answer as one whole, and when its first text arrived."""
     import litellm
@@ -151,6 +193,8 @@ def _reply(answer: Any, tier: Tier, latency_s: float) -> Reply:
     choice = choices[0] if choices else None
     finish = str(choice.finish_reason) if choice is not None and choice.finish_reason else None
     text = getattr(getattr(choice, "message", None), "content", None)
+    if isinstance(text, str) and not text.isascii():
+        text = text.encode("utf-8", "replace").decode()  # half a surrogate pair is no UTF-8, and no store keeps it
     error = None
     if choice is None:
         status, error = "empty", "the reply held no answer"

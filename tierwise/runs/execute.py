@@ -8,10 +8,11 @@ from tierwise.errors import TierwiseError
 from tierwise.grading import apply_scorer, grade_outcomes
 from tierwise.models import check_keys
 from tierwise.runs import background
-from tierwise.runs.budget import Budget, of_today
+from tierwise.runs.budget import of_run, of_today
 from tierwise.runs.live import LiveRun
 from tierwise.runs.reuse import reusable
 from tierwise.runs.stopping import Stop
+from tierwise.scorers import SCORERS
 from tierwise.store import Store
 from tierwise.store.runs import Cell
 from tierwise.types import Run, Sample
@@ -56,16 +57,20 @@ def execute(
             left_open = 0
         else:
             left_open = _live(store, run, samples, todo, stop, budget_usd, lambda n: say(len(cells) - len(todo) + n, len(cells)))
-        apply_scorer(store, run.id, run.params["scorer"], run.params.get("scorer_options"), only_missing=True)
+        graded = apply_scorer(
+            store, run.id, run.params["scorer"], run.params.get("scorer_options"), only_missing=True, stop=stop, budget_usd=budget_usd
+        )
     except BaseException as error:
         told = str(error) if isinstance(error, TierwiseError) else f"It ended with an error ({type(error).__name__})."
         store.runs.set_status(run.id, "stopped", f"{told} Resume goes on with what has no answer yet.")
         raise
     open_cells = len(cells) - len(store.runs.done_cells(run.id))
-    if not open_cells:
+    if not open_cells and not graded.open:
         store.runs.set_status(run.id, "done")
     elif stop:
         store.runs.set_status(run.id, stop.status, stop.note)
+    elif not open_cells:
+        store.runs.set_status(run.id, "stopped", f"The judge's key was refused for {graded.open} of the answers. Check it, then resume.")
     else:
         store.runs.set_status(run.id, "stopped", f"The key was refused for {left_open} of the calls. Check it, then resume.")
     return store.runs.get(run.id)
@@ -81,7 +86,9 @@ def _simulate(store: Store, run: Run, samples: Mapping[str, Sample], todo: list[
             return
         batch = todo[start : start + BATCH]
         outcomes = [simulate(samples[s], tiers[t], seed, r) for s, t, r in batch]
-        store.runs.record(run.id, outcomes, grade_outcomes(samples, outcomes, run.params["scorer"], run.params.get("scorer_options")))
+        name, options = run.params["scorer"], run.params.get("scorer_options")
+        asks = SCORERS[name].asks(options)  # models are asked when all answers are there
+        store.runs.record(run.id, outcomes, () if asks else grade_outcomes(samples, outcomes, name, options))
         kept += len(batch)
         say(kept)
 
@@ -100,7 +107,6 @@ def _live(
         store.runs.record(run.id, found.outcomes)
         answered = {(o.sample_id, o.tier, o.repeat) for o in found.outcomes}
         todo = [c for c in todo if c not in answered]
-    before = store.runs.progress(run.id)
     cap = budget_usd if budget_usd is not None else run.params.get("budget_usd")
     lock, kept = threading.Lock(), [0]
 
@@ -109,7 +115,7 @@ def _live(
             kept[0] += 1
         say(kept[0])
 
-    budgets = (Budget(cap, before.spent_usd + before.unsettled_usd), of_today(store))
+    budgets = (of_run(store, run.id, cap), of_today(store))
     live = LiveRun(store, run, samples, stop, budgets, count)
     work = background.submit(live.work(todo))
     try:

@@ -1,19 +1,33 @@
 """What a scorer is, and the registry that holds them.
 
 A scorer is a function `(output, sample, *, option=default, ...) -> Score` under `@scorer`. Its keyword-only parameters are its
-options: the command line and the screen read their names, types, defaults and help from the signature.
+options: the command line and the screen read their names, types, defaults and help from the signature. One that asks models is
+declared in `tierwise.scorers.asking`.
 """
 
+import hashlib
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from tierwise.errors import BadInput
+from tierwise.errors import BadInput, NotReady
 from tierwise.registry import Registry
 from tierwise.types import Sample
+
+if TYPE_CHECKING:
+    from tierwise.scorers.asking import Asking
+
+LONG = "long"
+"""Marks an option that is a text of several lines: `Annotated[str, "help", LONG]`."""
+
+ASIDE = "aside"
+"""Marks an option that changes no grade, such as a price: grades with another value of it are by the same scorer."""
+
+LONGEST_SHOWN = 100
+"""Characters of an option's text that a grade repeats; of a longer one it has the beginning and a digest."""
 
 NO_REFERENCE = "the prompt has no reference to compare with"
 
@@ -50,6 +64,8 @@ class Option:
     help: str = ""
     choices: tuple[str, ...] = ()
     """The only values allowed; empty when any of the type will do."""
+    marks: tuple[str, ...] = ()
+    """`LONG`, `ASIDE`."""
 
     def parse(self, value: Any) -> Any:
         """`value`, or the text of it, as this option's type.
@@ -82,10 +98,31 @@ class Scorer:
     needs_reference: bool
     examples: Sequence[Example]
     options: tuple[Option, ...] = field(default=())
+    needs: str = ""
+    """What it needs, for its card."""
+    cost: str = "Nothing: computed here."
+    """What it costs, for its card."""
+    off: Callable[[bool], str | None] = lambda thorough: None
+    """Why it cannot be used now, or None. With False only what is quick to see; with True it is tried."""
+    asking: "Asking | None" = None
+    """How it asks models, for those that do."""
+
+    def asks(self, options: Mapping[str, Any] | None = None) -> bool:
+        """Whether it asks models, with these options."""
+        return self.asking is not None and self.asking.wanted(options or {})
+
+    def check(self) -> None:
+        """Raises NotReady where it cannot be used now, and says why."""
+        if why := self.off(True):
+            raise NotReady(f"Scorer {self.name} is off: {why}")
+
+    def lacks(self, sample: Sample) -> str | None:
+        """Why no answer to this prompt can be graded, or None."""
+        return NO_REFERENCE if self.needs_reference and (sample.reference is None or not sample.reference.strip()) else None
 
     def __call__(self, output: str, sample: Sample, **options: Any) -> Score:
-        if self.needs_reference and (sample.reference is None or not sample.reference.strip()):
-            return unscored(NO_REFERENCE)
+        if (why := self.lacks(sample)) or (why := self.off(False)):
+            return unscored(why)
         return self.function(output, sample, **options)
 
     def parse_options(self, given: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -108,7 +145,8 @@ SCORERS: Registry[Scorer] = Registry("scorer")
 
 
 def scorer(
-    name: str, *, summary: str, needs_reference: bool = True, examples: Sequence[Example] = ()
+    name: str, *, summary: str, needs_reference: bool = True, examples: Sequence[Example] = (), needs: str = "",
+    off: Callable[[bool], str | None] = lambda thorough: None,
 ) -> Callable[[Callable[..., Score]], Scorer]:
     """Register a scorer function under `name`.
 
@@ -116,10 +154,13 @@ def scorer(
         summary: one line for the screen.
         needs_reference: without a reference the answer is unscored before the function is called.
         examples: outputs with the value they must get; one test runs every scorer's own examples.
+        needs: what it needs beside a reference, in words for its card.
+        off: why it cannot be used now, as in `Scorer`.
     """
 
     def register(function: Callable[..., Score]) -> Scorer:
-        return SCORERS.add(name)(Scorer(name, function, summary, needs_reference, examples, _options(function)))
+        told = needs or ("A right answer for each prompt." if needs_reference else "Nothing but the answer.")
+        return SCORERS.add(name)(Scorer(name, function, summary, needs_reference, examples, options_of(function), told, off=off))
 
     return register
 
@@ -131,28 +172,38 @@ def options(name: str) -> list[Option]:
 
 def scorer_ref(name: str, options: Mapping[str, Any] | None = None) -> str:
     """How a grade names its scorer: `numeric(tolerance=0.01)`, or the bare name when all options are the defaults."""
+    aside = {o.name for o in SCORERS[name].options if ASIDE in o.marks}
     parsed = SCORERS[name].parse_options(options)
-    listed = ", ".join(f"{k}={v if isinstance(v, int | float) else json.dumps(v, ensure_ascii=False)}" for k, v in parsed.items())
+    listed = ", ".join(f"{k}={_told(v)}" for k, v in parsed.items() if k not in aside)
     return f"{name}({listed})" if listed else name
 
 
-def _options(function: Callable[..., Score]) -> tuple[Option, ...]:
+def _told(value: Any) -> str:
+    if not isinstance(value, str):
+        return str(value)
+    if len(value) <= LONGEST_SHOWN:
+        return json.dumps(value, ensure_ascii=False)
+    digest = hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return json.dumps(value[:40] + "…", ensure_ascii=False) + "#" + digest
+
+
+def options_of(function: Callable[..., Score]) -> tuple[Option, ...]:
     hints = get_type_hints(function, include_extras=True)
     found = [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
     return tuple(_option(p.name, hints[p.name], p.default) for p in found)
 
 
 def _option(name: str, hint: Any, default: Any) -> Option:
-    told = ""
+    told, marks = "", ()
     if get_origin(hint) is Annotated:
-        hint, told = get_args(hint)
+        hint, told, *marks = get_args(hint)
     if get_origin(hint) in (Union, UnionType):
         (hint,) = (a for a in get_args(hint) if a is not NoneType)
     choices = get_args(hint) if get_origin(hint) is Literal else ()
     kind = str if choices else hint
     if kind not in _PARSERS:
         raise TypeError(f"option {name} should be bool, int, float, str or a Literal of texts, not {hint}")
-    return Option(name, kind, default, told, choices)
+    return Option(name, kind, default, told, choices, tuple(marks))
 
 
 def _bool(value: Any) -> bool:

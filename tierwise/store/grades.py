@@ -1,13 +1,15 @@
 """Grades in the store: appended, never changed."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 from tierwise.store.connection import Connection, insert
-from tierwise.types import Grade
+from tierwise.types import Grade, now
 
 GRADE_TYPES = {
     "sample_id": pa.string(), "tier": pa.string(), "repeat": pa.int32(), "value": pa.float64(), "scorer": pa.string(),
@@ -25,6 +27,24 @@ class Grades:
         rows = grade_rows(run_id, list(grades))
         with self._connection.write() as cursor:
             insert(cursor, "grades", rows)
+
+    def note_scoring(self, run_id: str, scorer: str, name: str, options: Mapping[str, Any]) -> None:
+        """Keep the options of a scorer in full: a grade names long ones by their beginning and a digest."""
+        told = json.dumps(dict(options), ensure_ascii=True)
+        with self._connection.write() as cursor:
+            cursor.execute(
+                """INSERT INTO scorings SELECT $1, $2, $3, $4, $5
+                   WHERE NOT EXISTS (SELECT 1 FROM scorings WHERE run_id = $1 AND scorer = $2 AND options = $4)""",
+                [run_id, scorer, name, told, now()],
+            )
+
+    def scoring(self, run_id: str, scorer: str) -> tuple[str, dict[str, Any]] | None:
+        """(name, options) of the scorer that a grade of this run names, as last applied; None for one applied before these were kept."""
+        with self._connection.read() as cursor:
+            row = cursor.execute(
+                "SELECT name, options FROM scorings WHERE run_id = ? AND scorer = ? ORDER BY created_at DESC LIMIT 1", [run_id, scorer]
+            ).fetchone()
+        return (row[0], json.loads(row[1])) if row else None
 
     def frame(self, run_id: str) -> pd.DataFrame:
         """Every grade row of a run, oldest first: `id` and the columns of `Grade`."""
