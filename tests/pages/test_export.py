@@ -10,6 +10,7 @@ from tierwise.exporters import EXPORTERS
 def export(filled_app: App) -> App:
     filled_app.open("tune")
     filled_app.click("save")
+    filled_app.open("export")
     return filled_app
 
 
@@ -25,7 +26,7 @@ def test_every_target_is_offered_and_is_packed_or_refused_in_words(export: App):
     for name, entry in EXPORTERS.items():
         export.at.selectbox(key="export_to").set_value(name)
         export.run()
-        assert entry.summary in [c.value for c in export.at.caption]
+        assert entry.summary in [c.value for c in export.at.caption], name
         refused = "That did not work" in export.badges()
-        assert export.primary() == ([] if refused else ["Download"])
+        assert export.primary() == ([] if refused else ["Download"]), name
         assert refused or "100 %" in export.badges()

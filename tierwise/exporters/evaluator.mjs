@@ -108,7 +108,7 @@ function features(messages) {
     capitals: count(text, CAPITALS) / length, non_ascii: count(text, NOT_ASCII) / length,
     list_items: log1p(count(text, LIST)), options: log1p(count(text, OPTION)), asks_json: Number(JSON_WORD.test(text)),
     quotes: log1p(count(text, /["“]/gu)),
-    earlier_turns: roles.length ? log1p(roles.filter((r) => r === "user" || r === "assistant").length - 1) : 0,
+    earlier_turns: log1p(Math.max(roles.filter((r) => r === "user" || r === "assistant").length - 1, 0)),
     system_prompt: Number(roles.some((r) => r === "system" || r === "developer")),
   };
   for (const [name, group] of GROUPS) out[name] = log1p(found.filter((w) => group.has(w)).length);
