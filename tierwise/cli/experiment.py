@@ -8,7 +8,7 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 
 from tierwise.cli.command import Result, command, pairs, read, say
@@ -23,6 +23,7 @@ def _run_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--tiers", metavar="FILE.toml", help="the ladder, cheapest first; the simulated one without it")
     p.add_argument("--name")
     p.add_argument("--scorer", default="auto")
+    p.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="an option of the scorer")
     p.add_argument("--concurrency", type=int, default=8)
     p.add_argument("--budget", type=float, metavar="USD", help="stop before spending more than this")
     p.add_argument("--seed", type=int, default=0)
@@ -38,9 +39,11 @@ def _run_arguments(p: argparse.ArgumentParser) -> None:
 
 @command("run", "Run a prompt set on every tier, then grade it.", _run_arguments)
 def run(a: argparse.Namespace, store: Store) -> Result:
+    from tierwise.judging import check_judges, estimate_ahead, own_family
     from tierwise.runs.execute import execute
     from tierwise.runs.plan import create_run, estimate
     from tierwise.runs.stopping import Stop
+    from tierwise.scorers import SCORERS
     from tierwise.simulator import ladder
     from tierwise.tiers import load_tiers_toml
 
@@ -60,36 +63,38 @@ def run(a: argparse.Namespace, store: Store) -> Result:
     before = estimate(evalset, tiers, repeats, done=done, concurrency=a.concurrency)
     say(before.text())
     live = any(not t.simulated for t in tiers)
+    if not a.resume and (scorer := SCORERS[a.scorer]).asks(options := scorer.parse_options(pairs(a.option, "--option"))):
+        say("Grading besides. " + estimate_ahead(evalset, tiers, repeats, scorer, options).text())
+        if warning := own_family(check_judges(scorer, options, a.budget).values(), tiers):
+            say(warning)
+        live = True
     if live and not a.yes:
         say("Type yes to spend this: ")
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             raise BadInput("Not started. Pass --yes to start without being asked.")
     if not a.resume:
-        given = {"budget_usd": a.budget, "timeout_s": a.timeout, "deadline_s": a.deadline, "reuse": a.reuse or None, "stream": a.stream or None,
+        given = {"scorer_options": pairs(a.option, "--option") or None, "budget_usd": a.budget, "timeout_s": a.timeout,
+                 "deadline_s": a.deadline, "reuse": a.reuse or None, "stream": a.stream or None,
                  "template": _text(a.template) if a.template else None}  # fmt: skip
         params = {"scorer": a.scorer, "seed": a.seed, "concurrency": a.concurrency, "repeats": a.repeats}
         params |= {k: v for k, v in given.items() if v is not None}
         planned = create_run(store, info.id, tiers, name=a.name, params=params)
-    shown = [0.0]
-
-    def progress(done: int, total: int) -> None:
-        if time.monotonic() - shown[0] > 1 or done == total:
-            shown[0] = time.monotonic()
-            say(f"{done} of {total} calls")
-
     stop = Stop()
     before_us = signal.signal(signal.SIGTERM, lambda *_: stop.drain())
     try:
-        finished = execute(store, planned.id, on_progress=progress, budget_usd=a.budget, stop=stop)
+        finished = execute(store, planned.id, on_progress=_say_now_and_then("calls"), budget_usd=a.budget, stop=stop)
     finally:
         signal.signal(signal.SIGTERM, before_us)
     figures = store.runs.progress(finished.id)
     data = {"run": finished.id, "name": finished.name, "status": finished.status, "note": finished.note, "calls": figures.done,
             "failed": figures.failed, "requests": figures.requests, "spent_usd": figures.spent_usd, "unsettled_usd": figures.unsettled_usd,
-            "unpriced": figures.unpriced, "reused": figures.reused, "simulated": finished.simulated}  # fmt: skip
+            "unpriced": figures.unpriced, "reused": figures.reused, "grading_usd": figures.grading_usd,
+            "simulated": finished.simulated}  # fmt: skip
     label = " (simulated)" if finished.simulated else ""
     line = (f"{finished.name}{label}: {finished.status}, {figures.done} outcomes, {figures.failed} failed, "
             f"${figures.spent_usd:.4f} ({finished.id}).")  # fmt: skip
+    if figures.grading_usd:
+        line += f" Grading cost ${figures.grading_usd:.4f} besides."
     if figures.unsettled_usd:
         line += f" Besides, ${figures.unsettled_usd:.4f} at most for calls whose cost is not known."
     ended = None if finished.status == "done" else f"run {finished.name!r} ({finished.id}) is {finished.status}. {finished.note}"
@@ -129,16 +134,58 @@ def _grade_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("run", metavar="RUN")
     p.add_argument("--scorer", required=True)
     p.add_argument("--option", action="append", default=[], metavar="NAME=VALUE")
+    p.add_argument("--budget", type=float, metavar="USD", help="of a scorer that asks models: stop before the run has cost more than this")
+    p.add_argument("--retry-unscored", action="store_true", help="of a scorer that asks models: ask again where it gave no grade")
 
 
 @command("grade", "Apply an automatic scorer to a run.", _grade_arguments)
 def grade(a: argparse.Namespace, store: Store) -> Result:
     from tierwise.grading import apply_scorer
+    from tierwise.judging import check_judges, estimate_grading, own_family
+    from tierwise.runs.stopping import Stop
+    from tierwise.scorers import SCORERS
 
     found = store.runs.get(a.run)
-    count = apply_scorer(store, found.id, a.scorer, pairs(a.option, "--option") or None)
-    data = {"run": found.id, "scorer": a.scorer, "graded": count.graded, "unscored": count.unscored}
-    return Result(data, f"{found.name}: {count.graded} graded, {count.unscored} unscored by {a.scorer}.")
+    given = pairs(a.option, "--option") or None
+    scorer = SCORERS[a.scorer]
+    options = scorer.parse_options(given)
+    if not scorer.asks(options):
+        count = apply_scorer(store, found.id, a.scorer, given)
+        data = {"run": found.id, "scorer": a.scorer, "graded": count.graded, "unscored": count.unscored}
+        return Result(data, f"{found.name}: {count.graded} graded, {count.unscored} unscored by {a.scorer}.")
+    judges = check_judges(scorer, options, a.budget)
+    say(estimate_grading(store, found, scorer, options, a.retry_unscored).text())
+    if warning := own_family(judges.values(), found.tiers):
+        say(warning)
+    before = store.runs.progress(found.id)
+    stop = Stop()
+    before_us = signal.signal(signal.SIGTERM, lambda *_: stop.drain())
+    try:
+        count = apply_scorer(store, found.id, a.scorer, given, progress=_say_now_and_then("answers"), stop=stop, budget_usd=a.budget,
+                             retry_unscored=a.retry_unscored)  # fmt: skip
+    finally:
+        signal.signal(signal.SIGTERM, before_us)
+    after = store.runs.progress(found.id)
+    paid, unsettled = after.grading_usd - before.grading_usd, after.unsettled_usd - before.unsettled_usd
+    data = {"run": found.id, "scorer": a.scorer, "graded": count.graded, "unscored": count.unscored, "skipped": count.skipped,
+            "open": count.open, "requests": after.grading_requests - before.grading_requests, "grading_usd": paid,
+            "unsettled_usd": unsettled, "warning": warning}  # fmt: skip
+    line = (f"{found.name}: {count.graded} graded, {count.unscored} unscored, {count.skipped} graded before by {a.scorer}; "
+            f"${paid:.4f} for the judge.")  # fmt: skip
+    if unsettled:
+        line += f" Besides, ${unsettled:.4f} at most for calls whose cost is not known."
+    return Result(data, line, f"{count.open} answers are not graded yet. {count.note}" if count.open else None)
+
+
+def _say_now_and_then(noun: str) -> Callable[[int, int], None]:
+    shown = [0.0]
+
+    def progress(done: int, total: int) -> None:
+        if time.monotonic() - shown[0] > 1 or done == total:
+            shown[0] = time.monotonic()
+            say(f"{done} of {total} {noun}")
+
+    return progress
 
 
 def _run_and_scorer(p: argparse.ArgumentParser) -> None:

@@ -27,22 +27,24 @@ DIRECT = {"openai": "openai", "anthropic": "anthropic", "gemini": "google", "mis
 """Providers that serve their own models alone."""
 
 
-def family(model: str) -> str:
-    """The maker's name, or the model's own last name where the maker is not known."""
+def family(model: Tier | str) -> str:
+    """The maker's name, or the model's own last name where the maker is not known, as with a model on a server of one's own."""
+    own = isinstance(model, Tier) and model.api_base is not None
+    model = model.model if isinstance(model, Tier) else model
     provider, name = provider_and_name(model)
     last = re.split(r"[/:]", name.lower())[-1] if not name.lower().startswith("ft:") else name.lower().split(":")[1]
     for part in (last, *re.split(r"[/.:]", name.lower())):
         for maker, begins in MAKERS:
             if re.match(begins, part):
                 return maker
-    return DIRECT.get(provider) or last
+    return last if own else DIRECT.get(provider) or last
 
 
 def own_family(judges: Iterable[Tier], tiers: Iterable[Tier]) -> str | None:
     """A warning where a judge grades answers of its own family, else None."""
     tiers, found = tuple(tiers), []
     for judge in judges:
-        kin = [t.name for t in tiers if not t.simulated and family(t.model) == family(judge.model)]
+        kin = [t.name for t in tiers if not t.simulated and family(t) == family(judge)]
         if kin:
             found.append(f"{judge.model} is of the same family as {'tier' if len(kin) == 1 else 'tiers'} {', '.join(kin)}")
     if not found:

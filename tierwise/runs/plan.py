@@ -10,7 +10,7 @@ from tierwise.errors import BadInput, NotReady
 from tierwise.models import check_keys
 from tierwise.prices import Price, price
 from tierwise.runs.prompts import check_template
-from tierwise.scorers import scorer_ref
+from tierwise.scorers import SCORERS
 from tierwise.store import Store
 from tierwise.store.runs import Cell
 from tierwise.tiers import check_tiers
@@ -123,7 +123,9 @@ def create_run(
         raise NotReady(f"Prompt set {info.name!r} is empty.")
     if len({t.simulated for t in tiers}) > 1:
         raise BadInput("Simulated and real models in one ladder make figures that mean nothing. Take either kind.")
-    scorer_ref(params.setdefault("scorer", "auto"), params.get("scorer_options"))
+    scorer = SCORERS[params.setdefault("scorer", "auto")]
+    options = scorer.parse_options(params.get("scorer_options"))
+    scorer.check()
     for setting, least, most in (("repeats", 1, 20), ("concurrency", 1, 256), ("timeout_s", 0.1, 3600.0), ("budget_usd", 0.0, math.inf),
                                  ("deadline_s", 1.0, math.inf)):  # fmt: skip
         value = params.get(setting)
@@ -135,6 +137,10 @@ def create_run(
     if params.get("template"):
         check_template(params["template"])
     check_keys(priced)
+    if scorer.asks(options):
+        from tierwise.judging import check_judges
+
+        check_judges(scorer, options, params.get("budget_usd"))
     listed = {t.name: p for t in tiers if (p := price(t)) is not None}
     params["prices"] = {n: {"source": p.source, "as_of": p.as_of.isoformat() if p.as_of else None} for n, p in listed.items()}
     kind = "simulated" if priced[0].simulated else "live"
