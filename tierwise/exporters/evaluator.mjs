@@ -1,20 +1,9 @@
 // Decides as tierwise/evaluator.py does, which describes requests, features and scores. Where JavaScript differs from Python
 // (lengths in code points, what is a letter, a digit or a blank, how numbers are rounded and summed), Python's way is taken.
 
-const BLANK = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
-const WORDLIKE = "\\p{L}\\p{N}_";
-const LETTER = "\\p{L}\\p{Nl}\\p{No}"; // a word character that is no decimal digit and no underscore
-const WORD = new RegExp(`[${LETTER}]+(?:['’][${LETTER}]+)*|\\p{Nd}+(?:[.,]\\p{Nd}+)*`, "gu");
-const START = "(?<![^\\n])", END = "(?![^\\n])", WORD_END = `(?![${WORDLIKE}])`;
-const CODE = new RegExp(
-  `\`\`\`|${START}[${BLANK}]*(?:def|class|import|from|return|function|const|let|var|public|#include|SELECT)${WORD_END}` +
-    `|[;{}][${BLANK}]*${END}|=>|==|!=|[${WORDLIKE}]\\(\\)`, "gu");
-const MATHS = new RegExp(`[=+<>^√∑∫π≤≥×÷±°]|\\\\[a-zA-Z]+|\\$|\\p{Nd}[${BLANK}]*[-*/][${BLANK}]*\\p{Nd}`, "gu");
-const OPTION = new RegExp(`${START}[${BLANK}]*\\(?[A-Ja-j][.):][${BLANK}]`, "gu");
-const LIST = new RegExp(`${START}[${BLANK}]*(?:[-*•]|\\p{Nd}{1,3}[.)])[${BLANK}]`, "gu");
-const SENTENCE = new RegExp(`[.!?。！？]+(?:[${BLANK}]|$)`, "gu");
-const JSON_WORD = new RegExp(`(?<![${WORDLIKE}])[jJ][sSſ][oO][nN]${WORD_END}|[{[][${BLANK}]*"`, "u"); // with the flag i, marks that fold to letters count as letters
-const GAP = /_{3,}|\.{4,}/gu;
+const every = (name) => new RegExp(PATTERNS[name], "gu");
+const [WORD, CODE, MATHS, OPTION, LIST, SENTENCE, GAP] = ["word", "code", "maths", "option", "list", "sentence", "blank"].map(every);
+const JSON_WORD = new RegExp(PATTERNS.json, "u");
 const IS_WORD = new RegExp(`[${WORDLIKE}]`, "u");
 const IS_DIGIT = /[\p{Nd}$DIGITS]/u;
 const DIGITS = /[\p{Nd}$DIGITS]/gu;

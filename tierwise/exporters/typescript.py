@@ -13,6 +13,7 @@ from tierwise import evaluator
 from tierwise.errors import BadInput
 from tierwise.exporters import Compiled, Request, exporter
 from tierwise.exporters.endpoints import heading
+from tierwise.exporters.javascript_patterns import BLANK, WORDLIKE, javascript
 from tierwise.policy_document import readable
 from tierwise.types import Policy
 
@@ -28,6 +29,8 @@ def compile(policy: Policy) -> Compiled:
     constants = (
         f"const POLICY = JSON.parse({literal(readable(document))});\n"
         f"const KEYWORDS = JSON.parse({literal(json.dumps(evaluator.KEYWORDS, indent=1))});\n"
+        f"const PATTERNS = JSON.parse({literal(json.dumps(_patterns(), indent=1))});\n"
+        f"const BLANK = {json.dumps(BLANK)}, WORDLIKE = {json.dumps(WORDLIKE)};\n"
         f"const HEAD = {evaluator.HEAD}, TAIL = {evaluator.TAIL};\n\n"
     )
     code = EVALUATOR.read_text(encoding="utf-8").replace("$DIGITS", _other_digits())
@@ -40,6 +43,12 @@ def literal(text: str) -> str:
     if not safe.isascii():
         raise ValueError("JSON for a JavaScript file must be ASCII")
     return f"String.raw`{safe}`"
+
+
+def _patterns() -> dict[str, str]:
+    """The evaluator's own patterns, so that a change there is one here."""
+    names = ("word", "code", "maths", "option", "list", "sentence", "json", "blank")
+    return {name: javascript(getattr(evaluator, f"_{name.upper()}")) for name in names}
 
 
 @cache
