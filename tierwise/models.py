@@ -21,6 +21,9 @@ MAX_ANSWER = 2_000_000
 """Characters of an answer that are kept; a longer one is no answer that anybody reads."""
 
 MAX_ERROR = 500
+LATE_S = 5.0
+"""How long past its time limit a call may take in all: the first ones of a process also wait for LiteLLM to find its parts."""
+
 RETRIED = frozenset({408, 409, 425, 429})
 """Besides 5xx: statuses that may go away by themselves."""
 
@@ -122,7 +125,7 @@ async def call(
         params |= {"stream": True, "stream_options": {"include_usage": True}}
     began, first = time.monotonic(), None
     try:
-        async with asyncio.timeout(timeout_s + 1):  # LiteLLM's own timeout does not hold for every provider
+        async with asyncio.timeout(timeout_s + LATE_S):  # LiteLLM's own timeout does not hold for every provider
             answer = await litellm.acompletion(
                 model=tier.model, messages=[dict(m) for m in messages], api_base=tier.api_base,
                 # without a key of its own, a server must not be sent another provider's key from the environment
