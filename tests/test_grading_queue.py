@@ -230,7 +230,7 @@ def test_it_says_how_many_more_would_settle():
     few = outlook(corrected_loss(judge, np.where(np.arange(n)[:, None] % 30 == 0, judge, np.nan), choice), judge, choice, 0.02)
     assert not few.settled and (few.more or few.prompts)
     worse = np.stack([np.zeros(n), np.ones(n)], axis=1)
-    assert "which is not" in outlook(corrected_loss(judge, worse, choice), judge, choice, 0.02).says
+    assert "the aim is" in outlook(corrected_loss(judge, worse, choice), judge, choice, 0.02).says
 
 
 def test_a_corrected_reference_is_a_new_version(store, graded):

@@ -140,7 +140,7 @@ def outlook(
         if loss.value + z(1 - delta) * math.sqrt(loss.variance) <= epsilon:
             return Outlook(True, 0, None, f"The human grades support {goal} with {1 - delta:.0%} confidence.")
         if loss.value >= epsilon:
-            return Outlook(False, None, None, f"By the human grades the loss is {loss.value * 100:.1f} points, which is not {goal}.")
+            return Outlook(False, None, None, f"By the human grades the loss is {loss.value * 100:.1f} points; the aim is {goal}.")
         room = ((epsilon - _planned(loss.value, epsilon)) / (z(1 - delta) + z(power))) ** 2
         if room > loss.population_variance:
             needed = math.ceil(graded * loss.sample_variance / (room - loss.population_variance))

@@ -156,7 +156,8 @@ def test_what_people_say_corrects_compare_and_tune(app: App):
         press(app, "Wrong" if n % 3 else "Right")
     app.open("compare")
     table = app.at.dataframe[0].value
-    assert "human grades" in table["corrected by people"].iloc[-1]
+    assert "n = " in table["corrected by people"].iloc[-1]
+    assert any("human grades a tier" in t.value and "pts" in t.value for t in app.at.text)
     app.at.segmented_control(key="compare_view").set_value("Human grades")
     app.run()
     titles = " ".join(m.value for m in app.at.markdown)

@@ -14,7 +14,7 @@ CUT_OFF = 0.01
 
 def tier_table(run: Run, rows: list) -> None:
     """One row a tier; differences are paired by prompt with the last tier."""
-    last = rows[-1].tier
+    last, found = rows[-1].tier, corrected(run)
     frame = pd.DataFrame(
         {
             "tier": [r.tier for r in rows],
@@ -22,7 +22,7 @@ def tier_table(run: Run, rows: list) -> None:
             "quality": [r.quality for r in rows],
             "95 % interval": [figures.interval(*r.quality_ci95, 1) if r.quality_ci95 else "" for r in rows],
             "n": [r.n for r in rows],
-            "corrected by people": [correction(c) for c in corrected(run)],
+            "corrected by people": [correction(c) for c in found],
             "against last tier": [
                 ""
                 if r.tier == last or r.paired_difference is None
@@ -48,7 +48,7 @@ def tier_table(run: Run, rows: list) -> None:
             "quality": st.column_config.ProgressColumn(**SHARE, help="Mean grade"),
             "corrected by people": st.column_config.TextColumn(
                 help="What people would say of all prompts, from the prompts they graded and the automatic grades of all: mean, "
-                "95 % interval, and how many were graded. The view Human grades has the correction in full.",
+                "95 % interval, and n, the number of human grades. The view Human grades has the correction in full.",
                 width="medium",
             ),
             "cut off": st.column_config.NumberColumn(format="percent"),
@@ -60,6 +60,12 @@ def tier_table(run: Run, rows: list) -> None:
             "p95, s": st.column_config.NumberColumn(format="%.2f"),
         },
     )
+    people = [c for c in found if c is not None]
+    if people:
+        least, most = min(c.humans for c in people), max(c.humans for c in people)
+        n = f"{most:,}" if least == most else f"{least:,} to {most:,}"
+        shifts = ", ".join(f"{t.name} {figures.points(c.difference)}" for t, c in zip(run.tiers, found, strict=True) if c is not None)
+        parts.plain(f"Corrected by {n} human grades a tier: {shifts} against the automatic grades.")
     parts.notes(remarks(rows), icon=":material/warning:")
 
 
@@ -85,7 +91,7 @@ def corrected(run: Run) -> list:
 def correction(found) -> str:
     if found is None:
         return ""
-    return f"{figures.percent(found.value, 1)} {figures.interval(found.low, found.high, 1)} by {found.humans:,} human grades"
+    return f"{figures.percent(found.value, 1)} {figures.interval(found.low, found.high, 1)}, n = {found.humans:,}"
 
 
 def by_request_type(matrix: OutcomeMatrix) -> None:

@@ -121,7 +121,7 @@ def settles(run: Run, session: GradingSession) -> None:
     if session.scale == "pairwise" or all(i.chosen is None for i in state.store().reviews.items(session.id)[:1]):
         return
     says = _outlook(session.id, state.store().runs.version(run.id), run)
-    parts.plain(f"{says.says} The queue serves {session.basis}.")
+    parts.plain(f"{says.says} The queue serves {session.basis or 'a policy'}.")
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
