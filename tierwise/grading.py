@@ -53,7 +53,8 @@ class GradeCount:
 
 def apply_scorer(
     store: Store, run_id: str, scorer: str = "auto", options: Mapping[str, Any] | None = None, only_missing: bool = False,
-    progress: Callable[[int, int], None] | None = None, stop: Stop | None = None, budget_usd: float | None = None, retry_unscored: bool = False,
+    progress: Callable[[int, int], None] | None = None, stop: Stop | None = None, budget_usd: float | None = None,
+    retry_unscored: bool = False,
 ) -> GradeCount:  # fmt: skip
     """Grade every outcome of a run and append the grades, all of them or none.
 
@@ -77,7 +78,9 @@ def apply_scorer(
     if chosen.asks(parsed):
         from tierwise.judging import grade_by_models
 
-        return grade_by_models(store, run, chosen, parsed, stop=stop, budget_usd=budget_usd, progress=progress, retry_unscored=retry_unscored)
+        return grade_by_models(
+            store, run, chosen, parsed, stop=stop, budget_usd=budget_usd, progress=progress, retry_unscored=retry_unscored
+        )
     outcomes = store.runs.outcomes(run.id)[["sample_id", "tier", "repeat", "status", "output", "error"]]
     total = len(outcomes)
     if only_missing:
@@ -254,14 +257,14 @@ Row = tuple[str, str, int, str, str | None, str | None]
 def _grade(
     samples: Mapping[str, Sample], rows: Iterable[Row], scorer: Scorer, options: Mapping[str, Any] | None, name: str
 ) -> Iterator[Grade]:
-    parsed = scorer.parse_options(options)
+    score_of = scorer.fitted(samples.values(), scorer.parse_options(options))
     time = now()
     for sample_id, tier, repeat, status, output, error in rows:
         if why := why_unanswered(status, output, error):
             yield Grade(sample_id, tier, None, name, repeat, why, created_at=time)
             continue
         try:
-            score = scorer(output, samples[sample_id], **parsed)
+            score = score_of(output, samples[sample_id])
         except Exception as problem:  # one answer must not lose the grades of the rest; counted as unscored, and logged
             log.exception("scorer %s on prompt %s of tier %s", name, sample_id, tier)
             why = f"the scorer stopped with {type(problem).__name__}: {problem}"[:500]

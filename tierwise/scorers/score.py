@@ -8,7 +8,7 @@ declared in `tierwise.scorers.asking`.
 import hashlib
 import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -106,6 +106,8 @@ class Scorer:
     """Why it cannot be used now, or None. With False only what is quick to see; with True it is tried."""
     asking: "Asking | None" = None
     """How it asks models, for those that do."""
+    fit: Callable[..., Callable[[str, Sample], Score]] | None = None
+    """From all prompts of a set and the options, the function for that set: for a scorer that learns what is common among them."""
 
     def asks(self, options: Mapping[str, Any] | None = None) -> bool:
         """Whether it asks models, with these options."""
@@ -115,6 +117,13 @@ class Scorer:
         """Raises NotReady where it cannot be used now, and says why."""
         if why := self.off(True):
             raise NotReady(f"Scorer {self.name} is off: {why}")
+
+    def fitted(self, samples: Iterable[Sample], options: Mapping[str, Any]) -> Callable[[str, Sample], Score]:
+        """The scorer for the answers to these prompts."""
+        if self.fit is None:
+            return lambda output, sample: self(output, sample, **options)
+        fit = self.fit(samples, **options)
+        return lambda output, sample: unscored(why) if (why := self.lacks(sample)) else fit(output, sample)
 
     def lacks(self, sample: Sample) -> str | None:
         """Why no answer to this prompt can be graded, or None."""
