@@ -9,6 +9,7 @@ from tierwise.types import Policy
 from tierwise.ui import figures, packing, parts, state
 from tierwise.ui.frame import TUNE, require_frame
 from tierwise.ui.parts import Figure
+from tierwise.ui.proof import proof
 
 require_frame()
 LANGUAGES = {"yaml": "yaml", "py": "python", "mjs": "javascript", "mts": "typescript"}
@@ -63,6 +64,7 @@ parts.header(
     simulated=bool(linked.document.get("simulated")),
 )
 left, right = st.columns([1, 1], gap="medium")
+below = st.container()
 with left:
     st.markdown("**Saved policies**")
     frame = pd.DataFrame(
@@ -89,6 +91,8 @@ with left:
     policy = policies[rows[0]] if rows and rows[0] < len(policies) else linked
     st.markdown("**What it was chosen on**")
     evidence(policy)
+with below:
+    proof(policy)
 with right:
     targets = packing.targets()
     target = st.selectbox("For", list(targets), format_func=lambda name: targets[name].label, key="export_to", bind="query-params")

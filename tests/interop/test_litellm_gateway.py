@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from tests.policies import SPECS, a_policy
+from tierwise.errors import BadInput
 from tierwise.exporters import Export, export
 from tierwise.policy import route
 from tierwise.settings import SHIPPED_EVALSETS
@@ -112,6 +113,18 @@ def test_odd_requests_are_decided_the_same(request_, policy, proxy, upstream):
     proxy.ask({"model": "auto"} | request_)
     wanted = route(policy, {k: v for k, v in request_.items() if k in ("messages", "metadata")})
     assert [model for _, model in upstream.calls] == [wanted.model], wanted.why
+
+
+def test_the_running_gateway_can_be_checked_from_the_app(policy, proxy, shipped, monkeypatch):
+    from tierwise.gateway_check import check_gateway
+
+    monkeypatch.setenv("GATEWAY_KEY", "sk-test")
+    done = check_gateway(policy, shipped[:40], f"http://127.0.0.1:{proxy.port}/v1", "auto", "GATEWAY_KEY")
+    assert [a for a in done.asked if a.got != a.wanted] == []
+    assert done.agree == done.told == 40
+    with pytest.raises(BadInput, match="HTTP 40[01]"):
+        monkeypatch.setenv("GATEWAY_KEY", "sk-wrong")
+        check_gateway(policy, shipped[:4], f"http://127.0.0.1:{proxy.port}/v1", "auto", "GATEWAY_KEY")
 
 
 def test_a_failing_tier_falls_back_but_a_pinned_request_does_not(start_proxy, upstream, tmp_path):
