@@ -29,11 +29,11 @@ def tuning(matrix):
     return tune(matrix, Aim(max_loss=0.03))
 
 
-def test_the_chosen_point_is_the_cheapest_within_the_aim(tuning, matrix):
+def test_the_chosen_point_keeps_the_aim_and_is_no_bolder_than_what_is_seen(tuning, matrix):
     best = sweep(tuning.scores, matrix.quality, matrix.cost, matrix.weights).choose(Aim(max_loss=0.03))
-    assert tuning.chosen == best
-    assert tuning.chosen.loss <= 0.03 + 1e-9
-    assert tuning.chosen.saving > 0.05
+    assert tuning.chosen.loss <= best.loss <= 0.03 + 1e-9
+    assert 0.05 < tuning.chosen.saving <= best.saving
+    assert tuning.chosen == tuning.point(tuning.chosen.thresholds)
 
 
 def test_the_json_has_exactly_the_keys_promised(tuning):
@@ -324,14 +324,14 @@ def recorded_matrix(path, models: list[str], n: int, seed: int = 0) -> OutcomeMa
 
 
 @pytest.mark.parametrize(
-    ("models", "saving"),
+    ("models", "n", "saving"),
     [
-        (["gpt-4o-mini-2024-07-18", "gpt-4o-2024-08-06"], 0.3),
-        (["claude-3-haiku-20240307", "claude-3-5-haiku-20241022", "claude-3-5-sonnet-20241022"], 0.1),
+        (["gpt-4o-mini-2024-07-18", "gpt-4o-2024-08-06"], 900, 0.3),
+        (["claude-3-haiku-20240307", "claude-3-5-haiku-20241022", "claude-3-5-sonnet-20241022"], 1600, 0.1),
     ],
 )
-def test_recorded_ladders_are_routable(recorded, models, saving):
-    tuned = tune(recorded_matrix(recorded / "zeroeval.parquet", models, 900), Aim(max_loss=0.02))
+def test_recorded_ladders_are_routable(recorded, models, n, saving):
+    tuned = tune(recorded_matrix(recorded / "zeroeval.parquet", models, n), Aim(max_loss=0.02))
     assert tuned.verdict == "routable"
     assert tuned.heldout.saving > max(saving, tuned.baselines["zero_router"].saving)
     assert tuned.heldout.loss < 0.035

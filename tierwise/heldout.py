@@ -6,8 +6,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from tierwise.aims import Aim
+from tierwise.cascade import Simulated
+from tierwise.frontier import RESOLUTION as FULL
 from tierwise.intervals import mean_interval
-from tierwise.prefix import Prefix, candidates
+from tierwise.lattice import Lattice, assign, lattice
+from tierwise.optimism import margin
 from tierwise.resampling import DRAWS, bootstrap, percentiles
 from tierwise.types import OutcomeMatrix
 
@@ -34,7 +37,7 @@ class HeldOut:
     cost_per_1k_ci95: tuple[float, float]
     method: str
     choice: np.ndarray = field(repr=False)
-    """(n,) tier that each prompt was sent to."""
+    """(n,) tier that each prompt was sent to; for a cascade what it did, as `Folded` numbers actions."""
     routers: tuple[str, ...] = ()
     """The router that the other folds chose, fold by fold."""
 
@@ -70,89 +73,102 @@ def nearby(aim: Aim) -> list[Aim]:
     return []
 
 
-def _below(x: np.ndarray, y: np.ndarray, a: int, b: int, c: int) -> bool:
-    """Whether point b lies on or below the line from a to c."""
-    return bool((y[b] - y[a]) * (x[c] - x[a]) <= (y[c] - y[a]) * (x[b] - x[a]))
-
-
 class Folded:
-    """Prompts in folds with the cross-fitted scores of one router or more, and the aim that thresholds are chosen for."""
+    """Prompts in folds with the cross-fitted scores of one router or more, and the aim that thresholds are chosen for.
 
-    def __init__(self, matrix: OutcomeMatrix, scores: Mapping[str, np.ndarray], fold: np.ndarray, aim: Aim) -> None:
+    Cascades take part like routers, with two scores a prompt. What a prompt gets is an *action*: its tier, or for a cascade one of three
+    (KEPT, ESCALATED, STRAIGHT) that have columns of their own behind those of the tiers.
+    """
+
+    def __init__(
+        self, matrix: OutcomeMatrix, scores: Mapping[str, np.ndarray], fold: np.ndarray, aim: Aim,
+        cascades: Mapping[str, Simulated] | None = None,
+    ) -> None:  # fmt: skip
         self.matrix, self.scores, self.fold, self.aim = matrix, scores, fold, aim
         self.folds = [int(k) for k in np.unique(fold)]
         self.rows = np.arange(len(matrix))
-        self._swept: dict[tuple, tuple[Prefix, np.ndarray, np.ndarray, np.ndarray]] = {}
-        w = matrix.weights / matrix.weights.sum()
-        self.quality, self.cost = w @ matrix.quality, w @ matrix.cost
-        self.w = w
+        self._swept: dict[tuple, tuple[Lattice, np.ndarray, np.ndarray]] = {}
+        self.w = matrix.weights / matrix.weights.sum()
+        self.quality, self.cost = self.w @ matrix.quality, self.w @ matrix.cost
+        tiers, more = len(self.quality), list((cascades or {}).items())
+        self.actions = dict.fromkeys(scores, np.arange(tiers)) | {
+            name: np.array([tiers + 2 * j, tiers + 2 * j + 1, tiers - 1]) for j, (name, _) in enumerate(more)
+        }
+        self.q, self.c, self.latency = (
+            np.concatenate([getattr(matrix, part), *(getattr(s, part)[:, :2] for _, s in more)], axis=1)
+            for part in ("quality", "cost", "latency")
+        )
+        self.lost = matrix.quality[:, -1:] - self.q
 
-    def _sweep(self, router: str, out: tuple[int, ...]) -> tuple[Prefix, np.ndarray, np.ndarray, np.ndarray]:
-        """Prefix sums, positions, qualities and costs of the policies of a router on all folds but some."""
-        key = (router, tuple(sorted(out)))
+    def _sweep(self, router: str, out: tuple[int, ...], resolution: int = RESOLUTION) -> tuple[Lattice, np.ndarray, np.ndarray]:
+        """The policies of a router on all folds but some, the margin of each, and the rows it was computed on."""
+        key = (router, tuple(sorted(out)), resolution)
         if key not in self._swept:
-            m, kept = self.matrix, ~np.isin(self.fold, out)
-            prefix = Prefix.of(self.scores[router][kept], m.quality[kept], m.cost[kept], m.weights[kept])
-            positions = candidates(prefix, RESOLUTION)
-            self._swept[key] = (prefix, positions, *prefix.read(positions))
+            kept, at = np.flatnonzero(~np.isin(self.fold, out)), self.actions[router]
+            scores, weights = self.scores[router][kept], self.matrix.weights[kept]
+            policies = lattice(scores, self.q[np.ix_(kept, at)], self.c[np.ix_(kept, at)], weights, resolution)
+            self._swept[key] = (policies, margin(policies, scores, self.lost[np.ix_(kept, at)], weights), kept)
         return self._swept[key]
 
-    def thresholds(self, router: str, out: tuple[int, ...] = (), aim: Aim | None = None) -> np.ndarray:
-        """(K - 1,) for the aim, chosen without some folds; the nearest when none keeps its limits."""
-        prefix, positions, quality, cost = self._sweep(router, out)
-        return prefix.marks[positions[(aim or self.aim).pick(cost * 1000, quality, prefix.quality[-1, -1], nearest=True)]]
+    def thresholds(
+        self, router: str, out: tuple[int, ...] = (), aim: Aim | None = None, final: bool = False, bold: bool = False
+    ) -> np.ndarray:
+        """For the aim, chosen without some folds: the nearest when none keeps its limits.
+
+        Args:
+            bold: by what is observed, without a margin.
+            final: at the full resolution, and refused when no policy keeps the limits.
+
+        Raises:
+            NotReady: as said.
+        """
+        aim = aim or self.aim
+        policies, margins, kept = self._sweep(router, out, FULL if final else RESOLUTION)
+        at, m = self.actions[router], self.matrix
+        limits = aim.excesses(m.request_types, m.weights, self.q[:, at], self.latency[:, at], kept)
+        excess = np.max([policies.read(limit) for limit in limits], axis=0) if limits else None
+        top = float(policies.quality[policies.frontier])
+        return policies.thresholds(aim.pick(policies.cost * 1000, policies.quality, top, not final, excess, 0.0 if bold else margins))
 
     def path(self, router: str, out: tuple[int, ...] = (), knobs: int = KNOBS) -> np.ndarray:
-        """(knobs + 1, K - 1) thresholds from always-frontier to always-cheapest, chosen without some folds.
+        """(knobs + 1, T) thresholds from always-frontier to the cheapest, chosen without some folds; see `Lattice.path`."""
+        return self._sweep(router, out)[0].path(knobs)
 
-        The path goes through the policies that are best for some price of a dollar (the upper hull of quality over saving), and between
-        two of them moves every boundary evenly in traffic. Its order is therefore fixed before anything is tested, and
-        neighbours differ in few prompts.
-        """
-        prefix, positions, quality, cost = self._sweep(router, out)
-        saved = (cost[-1] - cost) / max(cost[-1] - cost[0], 1e-300)
-        hull = [len(cost) - 1]
-        for i in np.lexsort((-quality, saved)):
-            if saved[i] <= saved[hull[-1]]:
-                continue
-            while len(hull) > 1 and _below(saved, quality, hull[-2], hull[-1], i):
-                hull.pop()
-            hull.append(int(i))
-        below = prefix.mass[positions[hull]]
-        share = np.stack([np.interp(np.arange(knobs + 1) / knobs, saved[hull], column) for column in below.T], axis=1)
-        at = np.searchsorted(prefix.mass, share + 1e-9, "right") - 1
-        at[0], at[-1] = 0, prefix.top
-        return prefix.marks[at]
+    def read(self, router: str, thresholds: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Actions of some prompts."""
+        return self.actions[router][assign(self.scores[router][rows], thresholds)]
 
-    def read(self, router: str, thresholds: np.ndarray, fold: int) -> np.ndarray:
-        """Tiers of the prompts of one fold."""
-        return np.searchsorted(thresholds, self.scores[router][self.fold == fold], "right")
-
-    def choice(self, router: str | Mapping[int, str], out: tuple[int, ...] = (), aim: Aim | None = None) -> np.ndarray:
-        """(n,) tiers: each fold with thresholds from the folds that are neither it nor in `out`; -1 in the folds of `out`."""
+    def choice(
+        self, router: str | Mapping[int, str], out: tuple[int, ...] = (), aim: Aim | None = None, bold: bool = False
+    ) -> np.ndarray:
+        """(n,) actions: each fold with thresholds from the folds that are neither it nor in `out`; -1 in the folds of `out`."""
         chosen = np.full(len(self.rows), -1)
         for k in self.folds:
             if k not in out:
                 name = router if isinstance(router, str) else router[k]
-                chosen[self.fold == k] = self.read(name, self.thresholds(name, (k, *out), aim), k)
+                here = self.fold == k
+                chosen[here] = self.read(name, self.thresholds(name, (k, *out), aim, bold=bold), here)
         return chosen
 
     def candidate(self, router: str, out: tuple[int, ...] = ()) -> Candidate:
         """The read-off of one router on all folds but those of `out`."""
-        at_aim, *near = (self._figures(router, out, aim) for aim in (self.aim, *nearby(self.aim)))
-        return Candidate(router, *at_aim[:-1], float(np.mean([f[-1] for f in (at_aim, *near)])))
+        # routers are compared by thresholds without margins: the worth charges for the loss itself, and margins blur the comparison
+        worth = np.mean([self._figures(router, out, aim, True)[-1] for aim in (self.aim, *nearby(self.aim))])
+        return Candidate(router, *self._figures(router, out, self.aim, False)[:-1], float(worth))
 
-    def _figures(self, router: str, out: tuple[int, ...], aim: Aim) -> tuple[float, float, float, float, float]:
+    def _figures(self, router: str, out: tuple[int, ...], aim: Aim, bold: bool) -> tuple[float, float, float, float, float]:
         """Saving, loss, quality, cost per 1,000, and what they are worth for an aim."""
-        choice, m = self.choice(router, out, aim), self.matrix
+        choice, m = self.choice(router, out, aim, bold), self.matrix
         on = np.flatnonzero(choice >= 0)
         w, at = self.w[on] / self.w[on].sum(), (on, choice[on])
-        quality, cost = float(w @ m.quality[at]), float(w @ m.cost[at])
+        quality, cost = float(w @ self.q[at]), float(w @ self.c[at])
         top_quality, top_cost = float(w @ m.quality[on, -1]), float(w @ m.cost[on, -1])
         saving = 1 - cost / top_cost if top_cost > 0 else 0.0
         whole = 1 - self.cost[0] / self.cost[-1] if self.cost[-1] > 0 else 0.0
         price = whole / max(self.quality[-1] - self.quality[0], 0.01)  # saving for a unit of loss, by coin flip
-        if aim.wants_cheapest:
+        if aim.wrong_answer_usd is not None:
+            worth = -(cost + aim.wrong_answer_usd * (1 - quality)) / max(top_cost, 1e-300)
+        elif aim.max_cost_per_1k is None:
             worth = saving - price * max(aim.least_quality(top_quality) - quality, 0.0)
         else:
             over = max(cost * 1000 - aim.max_cost_per_1k, 0.0) / (1000 * self.cost[-1]) if self.cost[-1] > 0 else 0.0
@@ -186,8 +202,8 @@ class Folded:
         """Figures of the read-offs, each fold by its own router and thresholds."""
         choice, m = self.choice(routers), self.matrix
         at = self.rows, choice
-        lost = m.quality[:, -1] - m.quality[at]
-        columns = np.stack([m.quality[at], m.cost[at], m.quality[:, -1], m.cost[:, -1]])
+        lost = self.lost[at]
+        columns = np.stack([self.q[at], self.c[at], m.quality[:, -1], m.cost[:, -1]])
 
         def figures(means: np.ndarray) -> np.ndarray:
             quality, cost, top, full = means
@@ -201,7 +217,7 @@ class Folded:
         if simple or cis[0][1] - cis[0][0] < 1e-12:
             cis[0] = mean_interval(lost, m.weights, m.clusters, low=-1.0)
         if simple or cis[2][1] - cis[2][0] < 1e-12:
-            cis[2] = mean_interval(m.quality[at], m.weights, m.clusters)
+            cis[2] = mean_interval(self.q[at], m.weights, m.clusters)
         chosen = "router and thresholds" if len(self.scores) > 1 else "thresholds"
         method = f"{len(self.folds)}-fold cross-fitted, {chosen} chosen on the other folds; cluster bootstrap {DRAWS}"
         if simple:
@@ -211,11 +227,10 @@ class Folded:
 
     def along(self, routers: Mapping[int, str], knobs: int = KNOBS) -> tuple[np.ndarray, np.ndarray]:
         """Two (n, knobs + 1) arrays, held-out quality and cost of every prompt along the path; each fold with the path of the others."""
-        m = self.matrix
-        quality, cost = np.empty((len(m), knobs + 1)), np.empty((len(m), knobs + 1))
+        quality, cost = (np.empty((len(self.rows), knobs + 1)) for _ in range(2))
         for k in self.folds:
             here = np.flatnonzero(self.fold == k)
             for j, thresholds in enumerate(self.path(routers[k], (k,), knobs)):
-                tier = np.searchsorted(thresholds, self.scores[routers[k]][here], "right")
-                quality[here, j], cost[here, j] = m.quality[here, tier], m.cost[here, tier]
+                action = self.read(routers[k], thresholds, here)
+                quality[here, j], cost[here, j] = self.q[here, action], self.c[here, action]
         return quality, cost

@@ -195,7 +195,7 @@ def tune(
     best = folded.best(names)
     scores = scored[best].scores
     frontier = sweep(scores, used.quality, used.cost, used.weights, used.tiers)
-    chosen = frontier.choose(aim)
+    chosen = frontier.at(folded.thresholds(best, final=True))
     say("Reading off held-out folds", 0.8)
     routers = folded.nested(names)
     held = folded.held_out(routers, seed)
