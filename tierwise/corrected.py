@@ -19,6 +19,9 @@ from tierwise.intervals import student
 FEWEST = 10
 """Human grades below which no correction is shown: its interval would say nothing."""
 
+TILT = 0.6
+"""Standard errors by which skewness may move an interval at most."""
+
 
 @dataclass(frozen=True)
 class Corrected:
@@ -46,10 +49,17 @@ class Corrected:
     """Part of the variance that falls with more human grades."""
     population_variance: float
     """Part that falls only with more prompts."""
+    skewness: float
+    """Of the estimate; far from 0 where dissent is rare."""
 
     @property
     def variance(self) -> float:
         return self.sample_variance + self.population_variance
+
+    def upper(self, delta: float) -> float:
+        """The value is below this with confidence 1 - delta."""
+        z = NormalDist().inv_cdf(1 - delta)
+        return self.value + math.sqrt(self.variance) * (z + _tilt(self.skewness, z))
 
     def to_json(self) -> dict[str, Any]:
         return {k: v if not isinstance(v, float) or math.isfinite(v) else None for k, v in vars(self).items()}
@@ -98,23 +108,27 @@ def corrected_mean(
     for x in layers:
         shift[x.all] = x.mean(rest) if x.size else pooled
     value = float(w @ (lam * j + shift))
-    own, extra = np.zeros(len(j)), 0.0
+    own, extra, pass_fail = np.zeros(len(j)), 0.0, bool(np.isin(h[graded], (-1.0, 0.0, 1.0)).all())
     for x in met:
         centre = x.mean(rest) if x.units > 1 else pooled
         scale = math.sqrt(x.units / (x.units - 1)) if x.units > 1 else 1.0
         own[x.graded] = x.mass * x.share * (rest[x.graded] - centre) * scale
-        # with few grades that all agree the spread seen is 0; half a dissenting grade more keeps it honest
-        extra += x.mass**2 / x.units * max(0.0, 0.5 / (x.units + 1) - float(x.share @ (rest[x.graded] - centre) ** 2))
-    sample = float((np.bincount(unit, own) ** 2).sum()) + extra
+        # where dissent is rare the spread seen is often too small, or 0: half a dissenting grade more keeps it honest
+        unseen = 0.5 / (x.units + 1)
+        extra += x.mass**2 / x.units * (unseen if pass_fail else max(0.0, unseen - float(x.share @ (rest[x.graded] - centre) ** 2)))
+    by_unit = np.bincount(unit, own)
+    sample = float((by_unit**2).sum()) + extra
     whole = float((np.bincount(unit, own + w * (lam * j + shift - value)) ** 2).sum()) + extra
     z = NormalDist().inv_cdf(0.5 + level / 2)
     half = student(max(sum(x.units - 1 for x in met), 1), z) * math.sqrt(whole)
+    skew = float((by_unit**3).sum()) / whole**1.5 if whole > 0 else 0.0
+    middle = value + math.sqrt(whole) * _tilt(skew, z)
     theirs = math.nan if alone else float(w @ j)
     design = sum(x.mass * (x.share @ h[x.graded] ** 2) for x in met) - sum(x.mass * x.mean(h) for x in met) ** 2
     spread = max(float(design), 0.0)
     return Corrected(
-        theirs, value - theirs, value, max(value - half, low), min(value + half, 1.0), level, int(graded.sum()), len(j), lam,
-        spread / whole if whole > 0 else math.nan, open_mass, sample, max(whole - sample, 0.0),
+        theirs, value - theirs, value, max(middle - half, low), min(middle + half, 1.0), level, int(graded.sum()), len(j), lam,
+        spread / (whole - extra) if whole > extra else math.nan, open_mass, sample, max(whole - sample, 0.0), skew,
     )  # fmt: skip
 
 
@@ -149,6 +163,11 @@ def corrected_tiers(
         enough = (np.isfinite(human[:, k]) & np.isfinite(judge[:, k])).sum() >= FEWEST
         out.append(corrected_mean(judge[:, k], human[:, k], weights, clusters, strata, level) if enough else None)
     return out
+
+
+def _tilt(skewness: float, z: float) -> float:
+    """Standard errors by which both limits move towards the long tail (Hall, J. R. Stat. Soc. B 45:35, 1983)."""
+    return max(-TILT, min(TILT, skewness * (2 * z * z + 1) / 6))
 
 
 @dataclass

@@ -137,7 +137,7 @@ def outlook(
     goal = f"at most {epsilon * 100:g} points of loss"
     z = NormalDist().inv_cdf
     if loss is not None and graded >= 3 * FEWEST:
-        if loss.value + z(1 - delta) * math.sqrt(loss.variance) <= epsilon:
+        if loss.upper(delta) <= epsilon:
             return Outlook(True, 0, None, f"The human grades support {goal} with {1 - delta:.0%} confidence.")
         if loss.value >= epsilon:
             return Outlook(False, None, None, f"By the human grades the loss is {loss.value * 100:.1f} points; the aim is {goal}.")
