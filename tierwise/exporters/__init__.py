@@ -86,6 +86,11 @@ def export(policy: Policy, samples: Iterable[Sample], target: str, out_dir: Path
     """
     entry = EXPORTERS[target]
     check(policy.document)
+    if "cascade" in policy.document and target != "policy-json":
+        raise BadInput(
+            f"{entry.title} cannot hold a cascade: it would have to read the first answers before it decides. Export it as policy-json, "
+            "or tune without --router cascade for a policy that every gateway can hold."
+        )
     compiled = entry.compile(policy)
     prompts = _spread(list(samples))
     with tempfile.TemporaryDirectory(prefix="tierwise-export-") as folder:
