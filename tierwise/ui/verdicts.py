@@ -67,7 +67,7 @@ def _corrections(run: Run) -> None:
             "automatic": st.column_config.NumberColumn(format="percent", help="Mean automatic grade of all prompts"),
             "correction": st.column_config.NumberColumn(format="%+.1f pts", help="Below 0 the automatic grades are lenient"),
             "corrected": st.column_config.NumberColumn(format="percent", help="What people would say of all prompts"),
-            "worth": st.column_config.NumberColumn(format="%.0f", help="As many grades by people alone would be needed for as short an interval"),
+            "worth": st.column_config.NumberColumn(format="%.0f", help="As many grades by people alone would give as short an interval"),
         },
     )
 
