@@ -42,4 +42,4 @@ def quiet_libraries() -> None:
     """Keep LiteLLM and ragas from calling home and from reading stray .env files; must precede their import."""
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
-    os.environ.setdefault("RAGAS_DO_NOT_TRACK", "true")
+    os.environ["RAGAS_DO_NOT_TRACK"] = "true"  # it takes this word alone for a yes

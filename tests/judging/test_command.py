@@ -52,7 +52,7 @@ def test_an_own_family_is_told(provider, recorded_run, store, capsys, options):
     assert status == 0 and "grades its own family" in err
 
 
-@pytest.mark.parametrize(("arguments", "says"), [(["--scorer", "llm_judge"], "which model judges"), (["--scorer", "llm_jugde"], "Did you mean llm_judge")])
-def test_a_mistake_is_one_line(run, capsys, arguments, says):
-    status, _, err = grade(capsys, run.id, *arguments)
+@pytest.mark.parametrize(("scorer", "says"), [("llm_judge", "which model judges"), ("llm_jugde", "Did you mean llm_judge")])
+def test_a_mistake_is_one_line(run, capsys, scorer, says):
+    status, _, err = grade(capsys, run.id, "--scorer", scorer)
     assert status == 2 and says in err and "Traceback" not in err

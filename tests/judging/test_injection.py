@@ -63,7 +63,7 @@ UNUSABLE = [
     "I would say 0.9.", "0.9", '{"score": 0.9}', '{"explanation": "x", "score": 1.1}', '{"explanation": "x", "score": -0.01}',
     '{"explanation": "x", "score": NaN}', '{"explanation": "x", "score": Infinity}', '{"explanation": "x", "score": "0.9"}',
     '{"explanation": "x", "score": true}', '{"explanation": "x", "score": null}', '{"explanation": "x", "score": 0.2, "score": 1.0}',
-    '{"explanation": "x", "score": 0.9, "grade": 1}', '[{"explanation": "x", "score": 0.9}]', '{"explanation": "x", "score": 0.9} and so on',
+    '{"explanation": "x", "score": 0.9, "grade": 1}', '[{"explanation": "x", "score": 0.9}]', '{"explanation": "x", "score": 0.9} and more',
     'Here: {"explanation": "x", "score": 0.9}', "[" * 5000, '{"explanation": "x", "score": 1e999}', '{"explanation": "x", "score": [1]}',
 ]  # fmt: skip
 
@@ -80,7 +80,9 @@ def test_what_is_no_verdict_is_unscored_counted_and_never_zero(store, provider, 
     assert store.runs.progress(run.id).grading_usd == pytest.approx(provider.billed_usd), "and yet it was paid for"
 
 
-@pytest.mark.parametrize("reply", ['{"explanation": "x", "score": 0}', ' {"score": 1, "explanation": ""}\n', '```json\n{"explanation": "x", "score": 0.5}\n```'])
+@pytest.mark.parametrize("reply", [
+    '{"explanation": "x", "score": 0}', ' {"score": 1, "explanation": ""}\n', '```json\n{"explanation": "x", "score": 0.5}\n```',
+])  # fmt: skip
 def test_a_verdict_is_one_object_at_most_in_a_code_block(reply):
     assert set(verdict(reply, {"explanation": 0, "score": 0})) == {"explanation", "score"}
 

@@ -75,14 +75,22 @@ def verdict(reply: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         Unusable: it is something else.
     """
+    found = json_of(reply)
+    if set(found) != set(fields):
+        raise Unusable(f"the judge's verdict should have {', '.join(fields)}: {_short(reply)}")
+    return found
+
+
+def json_of(reply: str) -> dict[str, Any]:
+    """The one JSON object that a reply is, at most in a code block; raises Unusable."""
     text = reply.strip()
     wrapped = re.fullmatch(r"```(?:json)?\s*\n(.*)\n\s*```", text, re.S)
     try:
         found = json.loads(wrapped[1] if wrapped else text, object_pairs_hook=_once, parse_constant=_refuse)
     except (ValueError, RecursionError):
         raise Unusable(f"the judge's reply is no verdict in JSON: {_short(text)}") from None
-    if not isinstance(found, dict) or set(found) != set(fields):
-        raise Unusable(f"the judge's verdict should have {', '.join(fields)}: {_short(text)}")
+    if not isinstance(found, dict):
+        raise Unusable(f"the judge's reply is no JSON object: {_short(text)}")
     return found
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Annotated, Literal
 
 from tierwise.scorers.asking import EMBEDDER, PACE, Answer, Asking, Bench, Unusable, order
@@ -20,7 +20,7 @@ MOST_REFERENCES = 2_000
 def words(text: str) -> list[str]:
     """Words, and pairs of neighbours."""
     found = tokens(text)
-    return found + [f"{a} {b}" for a, b in zip(found, found[1:], strict=False)]
+    return found + [f"{a} {b}" for a, b in pairwise(found)]
 
 
 def letters(text: str) -> list[str]:
