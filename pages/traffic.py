@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from tierwise.ui import parts, state, trafficform, trafficview
+from tierwise.ui import cacheview, parts, state, trafficform, trafficview
 from tierwise.ui.frame import RUN, TUNE, require_frame
 
 require_frame()
 
-VIEWS = ["Profile", "Upload a log", "Type in counts"]
+VIEWS = ["Profile", "Upload a log", "Type in counts", "Caching"]
 
 
 def show_view(view: str) -> None:
@@ -38,6 +38,15 @@ if view == VIEWS[1]:
     trafficform.upload()
 elif view == VIEWS[2]:
     trafficform.counts()
+elif view == VIEWS[3]:
+    graded = state.graded_runs()
+    if graded:
+        with right:
+            run = state.choose_run(graded)
+        cacheview.caching(run)
+        parts.next_step("Tune", TUNE, icon=":material/tune:", run=run.id)
+    else:
+        parts.empty("Nothing to replay yet", "A cache is replayed on the graded answers of a run.", "Start a run", RUN)
 elif not profiles:
     with st.container(border=True, horizontal_alignment="center", gap="small"):
         st.subheader("Using the prompt set's own mix", anchor=False, text_alignment="center")

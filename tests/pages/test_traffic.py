@@ -116,3 +116,11 @@ def test_a_hostile_log_is_drawn_as_text(upload: App):
     at = upload.click("traffic_save")
     assert drawn_unsafely(at) == []
     assert any(MARK in value for value in at.dataframe[0].value["request type"])
+
+
+def test_a_cache_is_replayed_on_a_run(filled_app: App):
+    filled_app.open("traffic", source="Caching")
+    assert filled_app.metric("Exact cache").endswith("%")
+    assert filled_app.primary() == ["Tune"]
+    table = filled_app.at.dataframe[-1].value
+    assert table["hits"].is_monotonic_increasing
