@@ -50,13 +50,14 @@ KEYWORDS = {
 }
 _GROUPS = {name: frozenset(words.split()) for name, words in KEYWORDS.items()}
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+(?:[.,]\d+)*")
+# [^\S\n]* where \s* would do: over thousands of empty lines that one takes seconds, as do ends of sentences from within a row of dots
 _CODE = re.compile(
-    r"```|^\s*(?:def|class|import|from|return|function|const|let|var|public|#include|SELECT)\b|[;{}]\s*$|=>|==|!=|\w\(\)", re.M
+    r"```|^[^\S\n]*(?:def|class|import|from|return|function|const|let|var|public|#include|SELECT)\b|[;{}]\s*$|=>|==|!=|\w\(\)", re.M
 )
 _MATHS = re.compile(r"[=+<>^√∑∫π≤≥×÷±°]|\\[a-zA-Z]+|\$|\d\s*[-*/]\s*\d")
-_OPTION = re.compile(r"^\s*\(?[A-Ja-j][.):]\s", re.M)
-_LIST = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s", re.M)
-_SENTENCE = re.compile(r"[.!?。！？]+(?:\s|$)")
+_OPTION = re.compile(r"^[^\S\n]*\(?[A-Ja-j][.):]\s", re.M)
+_LIST = re.compile(r"^[^\S\n]*(?:[-*•]|\d{1,3}[.)])\s", re.M)
+_SENTENCE = re.compile(r"(?<![.!?。！？])[.!?。！？]+(?:\s|$)")
 _JSON = re.compile(r"\bjson\b|[{\[]\s*\"", re.I)
 _BLANK = re.compile(r"_{3,}|\.{4,}")
 _IMAGES = ("image_url", "input_image", "image")
@@ -131,7 +132,7 @@ def features(messages, metadata=None):
         "options": log(len(_OPTION.findall(text))),
         "asks_json": float(bool(_JSON.search(text))),
         "quotes": log(text.count('"') + text.count("“")),
-        "earlier_turns": log(sum(m.get("role") in ("user", "assistant") for m in messages or []) - 1) if messages else 0.0,
+        "earlier_turns": log(max(sum(m.get("role") in ("user", "assistant") for m in messages or []) - 1, 0)),
         "system_prompt": float(any(m.get("role") in ("system", "developer") for m in messages or [])),
     }
     for name, group in _GROUPS.items():

@@ -7,6 +7,10 @@ from tierwise.routers import ROUTERS
 from tierwise.routers.base import Fitted, RouterData
 from tierwise.routers.bulk import tfidf
 
+FEATURE, TYPE, WORD = 0.5, 2.0, 3.0
+"""Scales of the standardised features, of the marks of request types and of the TF-IDF before the common penalty, which so falls least on
+request types: chosen on recorded outcomes, with 300 to 14,000 labels."""
+
 
 def significant(x: float, digits: int = 6) -> float:
     return float(f"{x:.{digits}g}")
@@ -20,7 +24,7 @@ class Logistic:
     title = "Logistic regression"
     summary = "Words, features and request type, each with a weight."
 
-    def __init__(self, c: float = 0.3, words: int = 3000, tie: float = 0.15) -> None:
+    def __init__(self, c: float = 0.1, words: int = 3000, tie: float = 0.15) -> None:
         self.c, self.words, self.tie = c, words, tie
 
     def fit(self, data: RouterData, seed: int = 0) -> Fitted:
@@ -39,17 +43,19 @@ class Logistic:
         centre, scale = prompts.columns(names).mean(0), prompts.columns(names).std(0)
         types = sorted({t for t in prompts.request_types if t})
         place, idf = _vocabulary(prompts.terms, self.words)
-        parts = [csr_matrix((prompts.columns(names) - centre) / scale), csr_matrix(prompts.columns([f"type={t}" for t in types]))]
+        marks = prompts.columns([f"type={t}" for t in types])
+        parts = [csr_matrix((prompts.columns(names) - centre) / scale * FEATURE), csr_matrix(marks * TYPE)]
         if place:
-            parts.append(tfidf(prompts.terms, place, idf) * 3)
+            parts.append(tfidf(prompts.terms, place, idf) * WORD)
         model = LogisticRegression(C=self.c, max_iter=400, random_state=seed).fit(hstack(parts).tocsr(), won, pull)
-        weight, f, t = model.coef_[0], len(names), len(names) + len(types)
+        f, t = len(names), len(names) + len(types)
+        weight = model.coef_[0] * np.repeat([FEATURE, TYPE, WORD], [f, t - f, len(place)])
         spec = {
             "type": "text_linear",
             "intercept": significant(model.intercept_[0] - (weight[:f] * centre / scale).sum()),
             "features": {n: significant(w) for n, w in zip(names, weight[:f] / scale, strict=True)},
             "request_types": {n: significant(w) for n, w in zip(types, weight[f:t], strict=True)},
-            "vocabulary": {term: [float(idf[i]), significant(3 * weight[t + i], 5)] for term, i in place.items()},
+            "vocabulary": {term: [float(idf[i]), significant(weight[t + i], 5)] for term, i in place.items()},
         }
         return Fitted(spec, tuple(_lines(spec, dict(zip(names, weight[:f], strict=True)))))
 

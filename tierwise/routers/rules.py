@@ -16,7 +16,7 @@ DEFAULT_RULES: tuple[dict[str, Any], ...] = (
         "score": 0.9,
     },
     {"id": "legal", "when": {"keywords_any": ["liability", "indemnify", "indemnification", "clause", "contract", "breach"]}, "score": 0.8},
-    {"id": "code", "when": {"keywords_any": ["python", "javascript", "sql", "function", "def", "class", "bug", "```"]}, "score": 0.75},
+    {"id": "code", "when": {"keywords_any": ["python", "javascript", "sql", "function", "def", "class", "bug"]}, "score": 0.75},
     {
         "id": "maths",
         "when": {"keywords_any": ["calculate", "solve", "equation", "probability", "integral", "how many", "how much"]},
