@@ -48,6 +48,7 @@ with right, st.container(border=True):
         estimate = runform.estimate(chosen.id, tuple(tiers), settings)
     with price:
         runform.show_estimate(estimate, simulated=all(t.simulated for t in tiers))
+        runform.show_grading(chosen, tiers, settings, scorer, options)
     budget = runform.choose_budget(estimate)
     name = st.text_input(
         "Name of the run", f"{chosen.name[:80]}, {figures.count(len(tiers), 'tier')}", key=f"run_name_{chosen.id}", max_chars=120

@@ -30,6 +30,10 @@ class Registry(Generic[T]):
 
         return register
 
+    def remove(self, name: str) -> None:
+        """Take an entry out again: of an extension that could not be loaded to its end."""
+        del self._entries[name]
+
     def __getitem__(self, name: str) -> T:
         """The entry called `name`.
 

@@ -38,6 +38,12 @@ def daily_cap_usd() -> float | None:
     return cap
 
 
+def scorers_folder() -> Path | None:
+    """Where the administrator keeps scorers of their own: `TIERWISE_SCORERS`, or none. What is in it runs as code."""
+    folder = os.environ.get("TIERWISE_SCORERS", "").strip()
+    return Path(folder).expanduser() if folder else None
+
+
 def quiet_libraries() -> None:
     """Keep LiteLLM and ragas from calling home and from reading stray .env files; must precede their import."""
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")

@@ -26,6 +26,8 @@ class RunProgress:
     """Requests whose cost is not known, at the most they can have cost."""
     seconds_left: float | None
     """None while nothing tells yet."""
+    grading_usd: float = 0.0
+    """What models that grade were paid, besides `spent_usd`."""
 
 
 @dataclass
@@ -78,7 +80,7 @@ class RunQueue:
         left = None
         if going and (new := so_far.done - going.done_before) > 0:
             left = (total - so_far.done) * (time.monotonic() - going.began) / new
-        return RunProgress(so_far.done, total, so_far.failed, so_far.spent_usd, so_far.unsettled_usd, left)
+        return RunProgress(so_far.done, total, so_far.failed, so_far.spent_usd, so_far.unsettled_usd, left, so_far.grading_usd)
 
     def wait(self, run_id: str, timeout_s: float | None = None) -> None:
         """Until the run is over."""

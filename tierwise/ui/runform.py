@@ -23,10 +23,11 @@ def choose_scorer(prompts: EvalSet) -> tuple[str, dict]:
         persist_state="session",
         format_func=lambda n: f"{n}: {getattr(SCORERS[n], 'summary', '')}".rstrip(": "),
     )
+    _card(SCORERS[scorer])
     chosen: dict = {}
     wanted = options_of(scorer)
     if wanted:
-        with st.expander("Options of this scorer", icon=":material/settings:"):
+        with st.expander("Options of this scorer", icon=":material/settings:", expanded=SCORERS[scorer].asks()):
             for option in wanted:
                 value = _option(scorer, option)
                 if value != option.default and value not in ("", None):
@@ -40,7 +41,43 @@ def choose_scorer(prompts: EvalSet) -> tuple[str, dict]:
     return scorer, chosen
 
 
+def _card(scorer) -> None:
+    """What it needs, what it costs, and why it is off."""
+    from tierwise.scorers import custom
+
+    st.caption(figures.md(f"Needs: {scorer.needs} Costs: {scorer.cost}"))
+    if why := scorer.off(False):
+        parts.notes([f"This scorer is off: {why}"], icon=":material/block:")
+    if custom.problems:
+        parts.notes([f"Scorers of your own that could not be loaded: {p}" for p in custom.problems], icon=":material/warning:")
+
+
+def show_grading(chosen: EvalSetInfo, tiers: list[Tier], settings: dict, scorer: str, options: dict) -> None:
+    """What a scorer that asks models will cost besides, and whether it grades its own family."""
+    from tierwise.errors import TierwiseError
+    from tierwise.judging import estimate_ahead, own_family
+    from tierwise.scorers import SCORERS
+
+    judge = SCORERS[scorer]
+    try:
+        parsed = judge.parse_options(options)
+        if not judge.asks(parsed):
+            return
+        e = estimate_ahead(evalset(chosen.id), tiers, settings["repeats"], judge, parsed)
+        warning = own_family(judge.asking.judges(parsed).values(), tiers)
+    except TierwiseError as error:
+        parts.complain(error)
+        return
+    spread = f"{figures.dollars(e.low_usd)} to {figures.dollars(e.high_usd)}"
+    told = "without a price, so not in any sum" if e.unpriced else f"about {figures.dollars(e.usd)}, {spread}"
+    st.caption(figures.md(f"Grading besides: {e.calls:,} calls to a judge, {told}. They are paid for also where the tiers are simulated."))
+    if warning:
+        parts.notes([warning], icon=":material/warning:")
+
+
 def _option(scorer: str, option):
+    from tierwise.scorers import LONG
+
     label, key = option.name.replace("_", " "), f"option_{scorer}_{option.name}"
     if option.choices:
         return st.selectbox(
@@ -54,6 +91,8 @@ def _option(scorer: str, option):
         return st.checkbox(label, option.default, key=key, help=option.help)
     if option.type in (int, float):
         return st.number_input(label, value=option.default, key=key, help=option.help)
+    if LONG in option.marks:
+        return st.text_area(label, str(option.default), key=key, help=option.help, max_chars=20_000, height=180)
     return st.text_input(label, "" if option.default is None else str(option.default), key=key, help=option.help, max_chars=2000)
 
 
