@@ -168,7 +168,7 @@ def asking_scorer(
 
 def order(options: Sequence[Option]) -> tuple[Option, ...]:
     """Which model, what is asked of it, and last what changes no grade."""
-    return tuple(sorted(options, key=lambda o: (o.name != "model", ASIDE in o.marks)))
+    return tuple(sorted(options, key=lambda o: (o.name not in ("model", "models"), ASIDE in o.marks)))
 
 
 def alone(name: str) -> Callable[..., Score]:
