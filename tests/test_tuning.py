@@ -127,7 +127,7 @@ def test_another_aim_does_not_score_the_prompts_again(matrix, tuning, monkeypatc
         raise AssertionError("scored again")
 
     tune(matrix, Aim(max_loss=0.03))
-    monkeypatch.setattr("tierwise.tuning.cross_fitted_scores", refuse)
+    monkeypatch.setattr("tierwise.scoring.cross_fitted_scores", refuse)
     cheap = tune(matrix, Aim(max_cost_per_1k=tuning.chosen.cost_per_1k_usd / 2))
     assert cheap.chosen.cost_per_1k_usd <= tuning.chosen.cost_per_1k_usd / 2
     assert cheap.certificate.epsilon == 0.02

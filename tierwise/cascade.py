@@ -183,6 +183,13 @@ class Fitted:
     def name(self) -> str:
         return self.simulated.cascade.name
 
+    def on(self, simulated: Simulated, before: np.ndarray) -> "Fitted":
+        """The same rule on other prompts, with the prompt scores of the deployed router."""
+        raw = self.weight * simulated.doubt + (1 - self.weight) * before
+        ordered = np.sort(self.raw_after)
+        after = (np.searchsorted(ordered, raw, "left") + np.searchsorted(ordered, raw, "right")) / (2 * len(ordered))
+        return Fitted(simulated, np.stack([before, after], axis=1), self.raw_after, self.weight)
+
     def after_spec(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """The score after the calls as a spec for `evaluator.score`, with the doubt in the metadata.
 

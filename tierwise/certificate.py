@@ -60,24 +60,34 @@ class Path:
     """(P, K - 1) of the same knobs on all prompts."""
     over_coin_flip: tuple[float, float]
     """Mean advantage in quality over random mixes of the same cost, along the path, and its standard error."""
+    how: str = "cross-fitted"
 
     @classmethod
     def of(cls, folded: Folded, routers: Mapping[int, str], final: str) -> "Path":
         """`routers` choose for each fold; `final` is the one that goes into the policy."""
+        return cls.reading(folded, *folded.along(routers), folded.path(final), "cross-fitted")
+
+    @classmethod
+    def reading(cls, folded: Folded, quality: np.ndarray, paid: np.ndarray, thresholds: np.ndarray, how: str) -> "Path":
+        """From (n, P) quality and cost of every prompt by each policy of the path; `how` tells what kept the choice apart from them."""
         m = folded.matrix
-        quality, paid = folded.along(routers)
         lost, cost = m.quality[:, -1:] - quality, folded.w @ paid
         evidence = Evidence.of(lost, m.weights, m.clusters, [s.id for s in m.samples])
         saving = 1 - cost / folded.cost[-1] if folded.cost[-1] > 0 else np.zeros(len(cost))
         learned = over_coin_flip(m, quality[:, 1:-1], paid[:, 1:-1])
-        return cls(evidence, cost * 1000, saving, folded.w @ lost, folded.w @ lost**2, folded.path(final), learned)
+        return cls(evidence, cost * 1000, saving, folded.w @ lost, folded.w @ lost**2, thresholds, learned, how)
 
-    def certificate(self, epsilon: float, delta: float, aimed_saving: float) -> Certificate:
-        """Walk from always-frontier towards cheaper policies, each tested at delta, and stop at the first that fails."""
+    def certificate(self, epsilon: float, delta: float, aimed_saving: float, anytime: bool = False) -> Certificate:
+        """Walk from always-frontier towards cheaper policies, each tested at delta, and stop at the first that fails.
+
+        Args:
+            anytime: by e-values, which stay good however often one looks and adds prompts.
+        """
         units = len(self.evidence.d)
         least = floor(epsilon, delta)
-        method = f"{self.evidence.method}, fixed sequence of {len(self.saving) - 1} policies, cross-fitted"
-        last = self.evidence.walk(epsilon, delta) if epsilon > 0 and units >= least else 0
+        test = "e-values, any time" if anytime else self.evidence.method
+        method = f"{test}, fixed sequence of {len(self.saving) - 1} policies, {self.how}"
+        last = self.evidence.walk(epsilon, delta, anytime) if epsilon > 0 and units >= least else 0
         # a knob may save less than an earlier one on held-out prompts; all up to the last are certified, so the best is taken
         best = int(np.argmax(self.saving[: last + 1]))
         if best and self.saving[best] > 0:

@@ -96,6 +96,31 @@ def star_rejects(d: np.ndarray, epsilon: float, delta: float, weights: np.ndarra
     return done
 
 
+BETS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64)
+"""Shares of the largest stake that an e-value averages over; fixed before any prompt is seen."""
+
+
+def e_value(d: np.ndarray, epsilon: float, weights: np.ndarray | None = None) -> np.ndarray:
+    """Evidence against E[w D] >= epsilon E[w] that stays good under optional stopping: P(it ever reaches 1 / delta) <= delta (Ville).
+
+    The mean over BETS of the wealth of a bettor who stakes the same share on every unit, so the order of units does not matter.
+
+    Args:
+        d: (n,) or (n, P) in [-1, 1]; weights: (n,), in units fixed in advance (mean 1 over the traffic).
+
+    Returns:
+        (P,)
+    """
+    d = np.asarray(d, float)
+    d = d[:, None] if d.ndim == 1 else d
+    w = np.ones(len(d)) if weights is None else np.asarray(weights, float)
+    edge = w[:, None] * (epsilon - d)
+    most = 0.95 / ((1 - epsilon) * max(w.max(), 1.0))
+    logs = np.stack([np.log1p(share * most * edge).sum(0) for share in BETS])
+    top = logs.max(0)
+    return np.exp(np.minimum(top + np.log(np.mean(np.exp(logs - top), axis=0)), 700))
+
+
 def fixed_sequence(passes: Sequence[bool]) -> int:
     """The last entry of a list ordered in advance that may be claimed: testing stops at the first failure.
 
@@ -148,8 +173,10 @@ class Evidence:
     def method(self) -> str:
         return "exact Tango" if self.pass_fail else "STaR betting"
 
-    def walk(self, epsilon: float, delta: float) -> int:
+    def walk(self, epsilon: float, delta: float, anytime: bool = False) -> int:
         """The last policy, in the order given, that is certified; 0 when none but always-frontier is."""
+        if anytime:
+            return fixed_sequence((e_value(self.d, epsilon, self.weights) >= 1 / delta).tolist())
         if not self.pass_fail:
             return fixed_sequence(star_rejects(self.d, epsilon, delta, self.weights).tolist())
         n = len(self.d)
@@ -181,3 +208,23 @@ def prompts_needed(discordance: float, epsilon: float, delta: float = 0.1, power
     z = NormalDist().inv_cdf
     n = (z(1 - delta) + z(power)) ** 2 * max(discordance - true_loss**2, 0.0) / (epsilon - true_loss) ** 2
     return max(math.ceil(n - 1e-9), floor(epsilon, delta))
+
+
+def prompts_table(
+    epsilons: Sequence[float] = (0.01, 0.02, 0.03, 0.05),
+    shares: Sequence[float] = (0.01, 0.02, 0.05, 0.10, 0.20),
+    delta: float = 0.1,
+    power: float = 0.8,
+    true_loss: float = 0.0,
+) -> list[dict[str, float | int | None]]:
+    """The plan before anything is run: prompts needed by share of prompts on which the tiers differ (rows) and loss to rule out (columns).
+
+    Args:
+        true_loss: as a share of each epsilon: 0 where routing loses nothing, 0.5 where it loses half of what is allowed.
+
+    Returns:
+        One dict a share: `discordance`, and the number of prompts by epsilon.
+    """
+    return [
+        {"discordance": share} | {f"{e:g}": prompts_needed(share, e, delta, power, true_loss * e) for e in epsilons} for share in shares
+    ]

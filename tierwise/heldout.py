@@ -200,8 +200,13 @@ class Folded:
 
     def held_out(self, routers: Mapping[int, str], seed: int = 0) -> HeldOut:
         """Figures of the read-offs, each fold by its own router and thresholds."""
-        choice, m = self.choice(routers), self.matrix
-        at = self.rows, choice
+        chosen = "router and thresholds" if len(self.scores) > 1 else "thresholds"
+        method = f"{len(self.folds)}-fold cross-fitted, {chosen} chosen on the other folds"
+        return self.figures(self.choice(routers), method, tuple(routers[k] for k in self.folds), seed)
+
+    def figures(self, choice: np.ndarray, method: str, routers: tuple[str, ...], seed: int = 0) -> HeldOut:
+        """Means and intervals of (n,) actions that these prompts had no say in."""
+        m, at = self.matrix, (self.rows, choice)
         lost = self.lost[at]
         columns = np.stack([self.q[at], self.c[at], m.quality[:, -1], m.cost[:, -1]])
 
@@ -218,19 +223,22 @@ class Folded:
             cis[0] = mean_interval(lost, m.weights, m.clusters, low=-1.0)
         if simple or cis[2][1] - cis[2][0] < 1e-12:
             cis[2] = mean_interval(self.q[at], m.weights, m.clusters)
-        chosen = "router and thresholds" if len(self.scores) > 1 else "thresholds"
-        method = f"{len(self.folds)}-fold cross-fitted, {chosen} chosen on the other folds; cluster bootstrap {DRAWS}"
+        method += f"; cluster bootstrap {DRAWS}"
         if simple:
             method += ", score interval of the paired loss"
         return HeldOut(float(loss), cis[0], float(saving), cis[1], float(quality), cis[2], float(cost), cis[3], method, choice,
-                       tuple(routers[k] for k in self.folds))  # fmt: skip
+                       routers)  # fmt: skip
 
     def along(self, routers: Mapping[int, str], knobs: int = KNOBS) -> tuple[np.ndarray, np.ndarray]:
         """Two (n, knobs + 1) arrays, held-out quality and cost of every prompt along the path; each fold with the path of the others."""
         quality, cost = (np.empty((len(self.rows), knobs + 1)) for _ in range(2))
         for k in self.folds:
             here = np.flatnonzero(self.fold == k)
-            for j, thresholds in enumerate(self.path(routers[k], (k,), knobs)):
-                action = self.read(routers[k], thresholds, here)
-                quality[here, j], cost[here, j] = self.q[here, action], self.c[here, action]
+            quality[here], cost[here] = self.along_path(routers[k], self.path(routers[k], (k,), knobs), here)
         return quality, cost
+
+    def along_path(self, router: str, path: np.ndarray, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Two arrays, quality and cost of some prompts (all by default) by policies of a path."""
+        rows = self.rows if rows is None else rows
+        actions = np.stack([self.read(router, thresholds, rows) for thresholds in path], axis=1)
+        return self.q[rows[:, None], actions], self.c[rows[:, None], actions]

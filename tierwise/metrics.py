@@ -23,10 +23,11 @@ def metrics(
     prefix = Prefix.of(scores, quality, cost, weights)
     positions = candidates(prefix, resolution)
     q, c = prefix.read(positions)
-    return {"aiq": _aiq(c, q, prefix.cost[:, -1]), **_calls(prefix)}
+    return {"aiq": aiq(c, q, prefix.cost[:, -1]), **_calls(prefix)}
 
 
-def _aiq(cost: np.ndarray, quality: np.ndarray, tier_cost: np.ndarray) -> float:
+def aiq(cost: np.ndarray, quality: np.ndarray, tier_cost: np.ndarray) -> float:
+    """Area under the rising upper hull of policies, between the cheapest and the dearest single tier, over that range of cost."""
     low, high = float(tier_cost.min()), float(tier_cost.max())
     best = pareto(cost, quality)
     x, y = cost[best], quality[best]

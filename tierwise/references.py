@@ -48,12 +48,17 @@ class RandomMix:
     def choose(self, aim: Aim) -> Reference:
         """The best mix for an aim, or the one that misses it by least."""
         least = aim.least_quality(self.frontier_quality)
+        if aim.wrong_answer_usd is not None:
+            fits = np.flatnonzero(self.quality >= least - 1e-9)
+            fits = fits if len(fits) else np.array([len(self.quality) - 1])
+            total = aim.objective(self.cost_per_1k[fits], self.quality[fits])[0]
+            return self.at_cost(self.cost_per_1k[fits[total.argmin()]], "zero_router")
         if aim.wants_cheapest:
             quality = float(np.clip(least, self.quality[0], self.quality[-1]))
             cost = float(np.interp(quality, self.quality, self.cost_per_1k))
             cost = min(cost, aim.max_cost_per_1k) if aim.max_cost_per_1k is not None else cost
             return self.at_cost(cost, "zero_router")
-        return self.at_cost(aim.max_cost_per_1k, "zero_router")
+        return self.at_cost(self.cost_per_1k[-1] if aim.max_cost_per_1k is None else aim.max_cost_per_1k, "zero_router")
 
     def weights_at(self, cost_per_1k: float, tiers: int) -> np.ndarray:
         """(tiers,) share of requests that each tier gets in the mix of this price."""
