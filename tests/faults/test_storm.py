@@ -14,7 +14,16 @@ CELLS = 150
 
 def storm(seed: int):
     dice = random.Random(seed)
-    shares = [("429", 0.10), ("500", 0.05), ("hang", 0.03), ("broken_json", 0.02), ("drop", 0.02), ("503", 0.02), ("no_usage", 0.01), ("400", 0.01)]
+    shares = [
+        ("429", 0.10),
+        ("500", 0.05),
+        ("hang", 0.03),
+        ("broken_json", 0.02),
+        ("drop", 0.02),
+        ("503", 0.02),
+        ("no_usage", 0.01),
+        ("400", 0.01),
+    ]
 
     def fault(body: dict, before: int) -> str | None:
         drawn = dice.random()
@@ -40,7 +49,9 @@ def test_every_cell_ends_and_nothing_is_paid_unseen(tmp_path, monkeypatch, capsy
         assert main(["ledger", "one", "--json", str(tmp_path / "ledger.json")]) == 0
     run, ledger = (json.loads((tmp_path / f"{n}.json").read_text()) for n in ("run", "ledger"))
     assert (run["status"], run["calls"]) == ("done", 2 * CELLS)
-    assert {s.request_id for s in provider.seen} == {a["request_id"] for a in ledger["attempts"]}, "one request an attempt, one attempt a request"
+    assert {s.request_id for s in provider.seen} == {a["request_id"] for a in ledger["attempts"]}, (
+        "one request an attempt, one attempt a request"
+    )
     assert ledger["counted_usd"] >= provider.billed_usd - 1e-12
     assert ledger["paid_usd"] <= provider.billed_usd + 1e-12
     assert run["spent_usd"] == pytest.approx(ledger["paid_usd"]) and run["unsettled_usd"] == pytest.approx(ledger["unknown_at_most_usd"])

@@ -94,7 +94,24 @@ class Attempts:
                 [day, day + timedelta(days=1)],
             ).fetchone()[0]
 
-    def frame(self, run_id: str) -> pd.DataFrame:
-        """Every request of a run in the order of sending. `counted_usd` is the cost, or what was reserved where that is not known."""
+    def frame(self, run_id: str, newest: int | None = None) -> pd.DataFrame:
+        """Every request of a run in the order of sending. `counted_usd` is the cost, or what was reserved where that is not known.
+
+        Args:
+            newest: only so many, the newest first.
+        """
+        order = "ORDER BY a.id" if newest is None else f"ORDER BY a.id DESC LIMIT {int(newest)}"
         with self._connection.read() as cursor:
-            return cursor.execute(f"{LEDGER} WHERE a.run_id = ? ORDER BY a.id", [run_id]).df()
+            return cursor.execute(f"{LEDGER} WHERE a.run_id = ? {order}", [run_id]).df()
+
+    def by_tier(self, run_id: str) -> pd.DataFrame:
+        """One row a tier, in the order of first use: requests, answered, refused, unknown, paid, not_known (dollars at the worst), unpriced."""
+        with self._connection.read() as cursor:
+            return cursor.execute(
+                f"""SELECT tier, count(*)::INTEGER AS requests, count(*) FILTER (status = 'answered')::INTEGER AS answered,
+                           count(*) FILTER (status = 'refused')::INTEGER AS refused, count(*) FILTER (status = 'unknown')::INTEGER AS unknown,
+                           coalesce(sum(cost_usd), 0) AS paid, coalesce(sum(counted_usd) FILTER (cost_usd IS NULL), 0) AS not_known,
+                           count(*) FILTER (counted_usd IS NULL)::INTEGER AS unpriced
+                    FROM ({LEDGER} WHERE a.run_id = ?) GROUP BY tier ORDER BY min(id)""",
+                [run_id],
+            ).df()

@@ -13,42 +13,38 @@ SAYS = {"answered": "answered", "refused": "refused, not billed", "unknown": "un
 
 def ledger(run: Run) -> None:
     """Sums that add up, a line for each tier, and the newest requests."""
-    frame = state.store().attempts.frame(run.id)
-    if not len(frame):
+    tiers = state.store().attempts.by_tier(run.id)
+    if not len(tiers):
         st.caption("No request was sent: " + ("the models are simulated." if run.simulated else "every answer came from elsewhere."))
         return
-    known, unknown = frame["cost_usd"].sum(), frame.loc[frame["cost_usd"].isna(), "counted_usd"].sum()
-    unpriced = int((frame["counted_usd"].isna()).sum())
+    total = tiers.drop(columns="tier").sum()
     parts.figures(
         [
-            Figure("Requests", f"{len(frame):,}", f"{(frame['status'] == 'answered').sum():,} answered"),
-            Figure("Paid", figures.md(figures.dollars(known)), "by the providers' own token counts"),
+            Figure("Requests", f"{total['requests']:,.0f}", f"{total['answered']:,.0f} answered"),
+            Figure("Paid", figures.md(figures.dollars(total["paid"])), "by the providers' own token counts"),
             Figure(
                 "Not known",
-                figures.md(figures.dollars(unknown)),
-                figures.count((frame["status"] == "unknown").sum(), "request"),
+                figures.md(figures.dollars(total["not_known"])),
+                figures.count(total["unknown"], "request"),
                 help="Cut off, timed out or without token counts: they may have been billed, and count at the most they can have cost.",
             ),
-            Figure("Counted", figures.md(figures.dollars(known + unknown)), "against budget and cap"),
+            Figure("Counted", figures.md(figures.dollars(total["paid"] + total["not_known"])), "against budget and cap"),
         ]
     )
-    if unpriced:
+    if total["unpriced"]:
         parts.notes(
-            [f"{figures.count(unpriced, 'request')} of tiers without a price are in none of these sums."], icon=":material/warning:"
+            [f"{figures.count(total['unpriced'], 'request')} of tiers without a price are in none of these sums."],
+            icon=":material/warning:",
         )
-    by_tier = frame.groupby("tier", sort=False).agg(
-        requests=("id", "size"), answered=("status", lambda s: (s == "answered").sum()), refused=("status", lambda s: (s == "refused").sum()),
-        unknown=("status", lambda s: (s == "unknown").sum()), paid=("cost_usd", "sum"), counted=("counted_usd", "sum"),
-    )  # fmt: skip
     money = st.column_config.NumberColumn(format="$%.6f")
     st.dataframe(
-        by_tier.reset_index(),
+        tiers.rename(columns={"not_known": "not known"}),
         hide_index=True,
         placeholder="",
         alt="Requests and dollars by tier",
-        column_config={"paid": money, "counted": money},
+        column_config={"paid": money, "not known": money},
     )
-    newest = frame.iloc[::-1].head(SHOWN)
+    newest = state.store().attempts.frame(run.id, newest=SHOWN)
     shown = pd.DataFrame(
         {
             "request": newest["id"], "sent": newest["sent_at"], "prompt": newest["sample_id"], "tier": newest["tier"], "model": newest["model"],
@@ -60,4 +56,4 @@ def ledger(run: Run) -> None:
         shown, hide_index=True, placeholder="", height=360, alt="Requests, newest first",
         column_config={"paid": money, "reserved": money, "sent": st.column_config.DatetimeColumn(format="D MMM HH:mm:ss")},
     )  # fmt: skip
-    st.caption(f"{'Newest ' + f'{SHOWN:,} of ' if len(frame) > SHOWN else ''}{figures.count(len(frame), 'request')}.")
+    st.caption(f"{'Newest ' + f'{SHOWN:,} of ' if total['requests'] > SHOWN else ''}{figures.count(total['requests'], 'request')}.")
