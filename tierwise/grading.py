@@ -74,13 +74,13 @@ def apply_scorer(
     run, chosen = store.runs.get(run_id), SCORERS[scorer]
     name, parsed = scorer_ref(scorer, options), chosen.parse_options(options)
     chosen.check()
-    store.grades.note_scoring(run.id, name, scorer, parsed)
     if chosen.asks(parsed):
         from tierwise.judging import grade_by_models
 
         return grade_by_models(
             store, run, chosen, parsed, stop=stop, budget_usd=budget_usd, progress=progress, retry_unscored=retry_unscored
         )
+    store.grades.note_scoring(run.id, name, scorer, parsed)
     outcomes = store.runs.outcomes(run.id)[["sample_id", "tier", "repeat", "status", "output", "error"]]
     total = len(outcomes)
     if only_missing:

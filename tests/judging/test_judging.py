@@ -155,11 +155,13 @@ def test_two_at_once_are_refused_and_not_paid_twice(store, provider, recorded_ru
     ({"rubric": "  "}, "rubric"), ({"levels": "good"}, "levels"), ({"levels": "a=2,b=0"}, "levels"), ({"levels": "a=1"}, "two levels"),
     ({"model": "sk-0123456789abcdefghij"}, "looks like a key"), ({"colour": "red"}, "no option"), ({"max_tokens": "many"}, "whole number"),
     ({"input_per_1m": None, "output_per_1m": None, "budget_usd": 1.0}, "no price")])  # fmt: skip
-def test_what_cannot_be_asked_is_told_before_anything_is_sent(provider, recorded_run, judge, monkeypatch, options, says):
+def test_what_cannot_be_asked_is_told_before_anything_is_sent(store, provider, recorded_run, judge, monkeypatch, options, says):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(BadInput, match=says):
         judge(recorded_run("yes"), **options)
     assert provider.seen == []
+    with store._connection.read() as cursor:
+        assert cursor.execute("SELECT count(*) FROM scorings").fetchone() == (0,), "what was refused may hold a key, and is not kept"
 
 
 def test_a_live_run_is_judged_after_its_answers_and_resumes_its_grading(store, provider, monkeypatch):
@@ -270,3 +272,13 @@ def test_an_answer_by_itself_cannot_be_judged(store, recorded_run):
     assert apply_scorer(store, run.id, "exact").graded == 2
     sample = store.evalsets.get(run.evalset_id).samples[0]
     assert SCORERS["llm_judge"]("yes", sample).value is None
+
+
+def test_half_a_surrogate_pair_from_a_model_is_kept_as_text(store, provider, recorded_run, judge):
+    provider.reply = lambda body: '{"explanation": "\\ud800 well", "score": 1}'
+    run = recorded_run("yes")
+    assert judge(run).graded == 2 and store.grades.frame(run.id)["explanation"].tolist() == ["? well"] * 2
+    provider.reply = lambda body: "an answer \ud800"
+    made = create_run(store, keep_prompts(store, 2), [Tier("small", "openai/small", provider.base)], params={"scorer": "exact"})
+    assert execute(store, made.id).status == "done"
+    assert store.runs.outcomes(made.id)["output"].tolist() == ["an answer ?"] * 2

@@ -78,6 +78,7 @@ def grade_by_models(
             raise NotReady(f"Run {run.name!r} is being graded by {scorer.name} already.")
         _under_way.add(key)
     try:
+        store.grades.note_scoring(run.id, ref, scorer.name, options)
         stop = Stop() if stop is None else stop
         if scorer.asking.members is not None:
             return _panel(store, run, scorer, options, ref, stop, budget_usd, progress, retry_unscored)
