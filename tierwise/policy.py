@@ -6,18 +6,21 @@ the one file that exports carry, so what is replayed here is what a gateway runs
 
 import difflib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tierwise import evaluator
+from tierwise.cascade_policy import after_calls, goes_first, words
 from tierwise.errors import BadInput
 from tierwise.policy_document import as_policy, check, parse, readable, with_digest
 from tierwise.policy_making import make_policy
 from tierwise.replay import Evaluation, evaluate
 from tierwise.types import Policy, Sample
 
-__all__ = ["Decision", "Evaluation", "evaluate", "make_policy", "policy_from_json", "route", "route_lines", "sign", "to_json"]
+__all__ = [
+    "Decision", "Evaluation", "evaluate", "make_policy", "policy_from_json", "route", "route_again", "route_lines", "sign", "to_json",
+]  # fmt: skip
 
 @dataclass(frozen=True)
 class Decision:
@@ -96,6 +99,21 @@ def route_lines(policy: Policy, lines: Iterable[str]) -> Iterator[Decision]:
             raise BadInput(f"Line {number}: {error}") from error
 
 
+def route_again(policy: Policy, request: Mapping[str, Any], outputs: Sequence[str | None], confidence: float | None = None) -> Decision:
+    """After the first calls of a cascade: whose answer to serve. `outputs` are in the order of the document's `cascade.calls`.
+
+    Raises:
+        BadInput: the policy has no cascade, or there are not as many answers as calls.
+    """
+    if "cascade" not in policy.document:
+        raise BadInput("This policy has no cascade: its first decision is the only one.")
+    messages, metadata = read_request(request)
+    tier, value = after_calls(policy.document, messages, metadata, outputs, confidence)
+    model = next(t["model"]["litellm_model"] for t in policy.document["tiers"] if t["name"] == tier)
+    side = "under" if tier == policy.document["cascade"]["keep"] else "at least"
+    return Decision(tier, model, value, f"score after the calls {value:.3f} is {side} {policy.document['cascade']['lt']:.3f}")
+
+
 def decide_sample(policy: Policy, sample: Sample) -> Decision:
     """Decide for a prompt of a set, as its run sent it."""
     return _decide(policy, sample.chat(), sample.request_metadata())
@@ -140,4 +158,7 @@ def read_request(request: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
 
 def _decide(policy: Policy, messages: list[dict[str, Any]], metadata: Mapping[str, Any]) -> Decision:
     found = evaluator.decide(policy.document, messages, metadata)
+    if goes_first(policy.document, found):
+        first = next(t for t in policy.document["tiers"] if t["name"] == policy.document["cascade"]["calls"][0])
+        return Decision(first["name"], first["model"]["litellm_model"], found["score"], f"{found['why']}; {words(policy.document)}")
     return Decision(found["tier"], found["model"], found["score"], found["why"])

@@ -159,6 +159,10 @@ def _meaning_problems(document: Mapping[str, Any]) -> Iterator[tuple[Path_, str]
         yield ("expires",), "is not after created"
     yield from _expected_problems(document.get("expected", {}))
     yield from score_problems(document["score"])
+    if "cascade" in document:
+        from tierwise.cascade_policy import problems
+
+        yield from problems(document)
 
 
 def _threshold_problems(thresholds: list[Mapping[str, Any]], names: list[str]) -> Iterator[tuple[Path_, str]]:

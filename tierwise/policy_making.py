@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tierwise import __version__
+from tierwise.cascade_policy import document_part, tier_thresholds
 from tierwise.errors import BadInput
 from tierwise.policy_document import as_policy, check, digest, with_digest
 from tierwise.types import OperatingPoint, Policy, Run, Tier
@@ -38,9 +39,16 @@ def make_policy(tuning: Any, name: str, thresholds: Sequence[float] | None = Non
     tiers = tuple(tier for wanted in tuning.tiers for tier in run.tiers if tier.name == wanted)
     chosen = tuple(float(t) for t in tuning.chosen.thresholds)
     used = chosen if thresholds is None else tuple(float(t) for t in thresholds)
-    if len(used) != len(tiers) - 1 or any(math.isnan(t) for t in used):
-        raise BadInput(f"{len(tiers)} tiers need {len(tiers) - 1} thresholds, one a boundary between them.")
-    ends = (*(min(max(t, 0.0), NEVER) for t in used), None)
+    rule = getattr(tuning, "cascade", None)
+    count = 2 if rule else len(tiers) - 1
+    if len(used) != count or any(math.isnan(t) for t in used):
+        what = "A cascade needs 2 thresholds, before and after the first calls." if rule else (
+            f"{len(tiers)} tiers need {count} thresholds, one a boundary between them."
+        )  # fmt: skip
+        raise BadInput(what)
+    if tuning.router_spec is None:
+        raise BadInput(f"Router {tuning.router} cannot leave this process, so no policy can be made of it. It shows what can be reached.")
+    ends = (*(tier_thresholds(rule, tuning.tiers, used[0]) if rule else (min(max(t, 0.0), NEVER) for t in used)), None)
     notes: list[str] = []
     decides = {
         "tiers": [_tier(i, tiers, notes) for i in range(len(tiers))],
@@ -50,6 +58,7 @@ def make_policy(tuning: Any, name: str, thresholds: Sequence[float] | None = Non
         "thresholds": [{"tier": t.name} | ({} if lt is None else {"lt": lt}) for t, lt in zip(tiers, ends, strict=True)],
         "default_tier": tiers[-1].name,
         "on_error_tier": tiers[-1].name,
+        **({"cascade": document_part(rule, tuning.after_spec, used[1])} if rule else {}),
     }
     decides = {k: v for k, v in with_digest(decides).items() if k != "digest"}
     moment = datetime.now(UTC).replace(tzinfo=None)
@@ -111,7 +120,10 @@ def _provenance(tuning: Any) -> dict[str, Any]:
     run, matrix = tuning.run, tuning.matrix
     source = {"simulated": "simulated", "recorded": "recorded with the outcomes"}.get(run.kind, "prices of the run's tiers")
     wanted = getattr(tuning, "aim", None)
-    aim = {k: v for k in ("max_loss", "max_cost_per_1k", "min_quality") if (v := getattr(wanted, k, None)) is not None}
+    limits = ("max_loss", "max_cost_per_1k", "min_quality", "max_latency_p95_s", "wrong_answer_usd")
+    aim: dict[str, Any] = {k: v for k in limits if (v := getattr(wanted, k, None)) is not None}
+    if by_type := dict(getattr(wanted, "min_quality_by_type", ())):
+        aim["min_quality_by_type"] = by_type
     router = {"name": tuning.router, "seed": getattr(tuning, "seed", None), "folds": getattr(tuning, "folds", None)}
     return {
         "tool": "tierwise",

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from tierwise import evaluator
+from tierwise.answers import Answers
+from tierwise.cascade_policy import replayed
 from tierwise.errors import BadInput, NotReady
 from tierwise.types import OutcomeMatrix, Policy
 
@@ -51,14 +53,17 @@ class Evaluation:
         }  # fmt: skip
 
 
-def evaluate(policy: Policy, matrix: OutcomeMatrix, seed: int = 0) -> Evaluation:
+def evaluate(policy: Policy, matrix: OutcomeMatrix, seed: int = 0, answers: Answers | None = None) -> Evaluation:
     """Let the policy decide for every prompt of a graded run and read off what its choices gave.
 
     Intervals are 95% percentile intervals of a bootstrap over clusters, paired by prompt.
 
+    Args:
+        answers: the run's stored answers; a cascade looks at them.
+
     Raises:
         BadInput: the run lacks a tier of the policy.
-        NotReady: no prompt is graded and priced on all of them.
+        NotReady: no prompt is graded and priced on all of them, or a cascade's answers are not there.
     """
     document = policy.document
     names = [tier["name"] for tier in document["tiers"]]
@@ -66,24 +71,30 @@ def evaluate(policy: Policy, matrix: OutcomeMatrix, seed: int = 0) -> Evaluation
     models = [matrix.run.tiers[c].model for c in columns]
     decided = [evaluator.decide(document, s.chat(), s.request_metadata()) for s in matrix.samples]
     choice = np.array([names.index(d["tier"]) for d in decided], dtype=int)
-    decisions = tuple(
-        {"sample_id": s.id, "calls": [models[k]], "served": models[k], "score": d["score"], "tier": d["tier"], "why": d["why"]}
-        for s, k, d in zip(matrix.samples, choice, decided, strict=True)
-    )
     quality, cost = matrix.quality[:, columns], matrix.cost[:, columns]
+    everyone = np.arange(len(matrix))
+    own, paid = quality[everyone, choice], cost[everyone, choice]
+    made, scores = [[names[k]] for k in choice], [d["score"] for d in decided]
+    if "cascade" in document:
+        done = replayed(document, matrix, columns, decided, answers)
+        choice, own, paid, made, scores = done.served, done.quality, done.cost, done.calls, done.scores
+    decisions = tuple(
+        {"sample_id": s.id, "calls": [models[names.index(c)] for c in called], "served": models[k], "score": score, "tier": names[k],
+         "why": d["why"]}
+        for s, k, called, score, d in zip(matrix.samples, choice, made, scores, decided, strict=True)
+    )  # fmt: skip
     known = np.isfinite(quality).all(1) & np.isfinite(cost).all(1)
     if not known.any():
         raise NotReady(f"No prompt of {matrix.run.name!r} has a grade and a cost on every tier of the policy; grade the run first.")
     rows = np.flatnonzero(known)
-    served = (rows, choice[rows])
     w = matrix.weights[rows] / matrix.weights[rows].sum()
-    parts = np.stack([quality[served], cost[served], quality[rows, -1], cost[rows, -1]])
+    parts = np.stack([own[rows], paid[rows], quality[rows, -1], cost[rows, -1]])
     point = parts @ w
     low, high = np.percentile(_figures(_resampled(parts * w, matrix.clusters[rows], w, seed)), [2.5, 97.5], axis=1)
-    own, loss, saving = _figures(point[:, None])[:, 0]
+    kept, loss, saving = _figures(point[:, None])[:, 0]
     return Evaluation(
         policy=policy, tiers=tuple(names), n=len(rows), left_out=len(matrix) - len(rows),
-        quality=float(own), quality_ci95=(float(low[0]), float(high[0])), cost_per_1k_usd=float(point[1] * 1000),
+        quality=float(kept), quality_ci95=(float(low[0]), float(high[0])), cost_per_1k_usd=float(point[1] * 1000),
         loss=float(loss), loss_ci95=(float(low[1]), float(high[1])), saving=float(saving), saving_ci95=(float(low[2]), float(high[2])),
         frontier_quality=float(point[2]), frontier_cost_per_1k_usd=float(point[3] * 1000),
         share_by_tier=tuple(float(w[choice[rows] == k].sum()) for k in range(len(names))),

@@ -7,22 +7,29 @@ import json
 import sys
 from pathlib import Path
 
+from tierwise.answers import Answers
 from tierwise.cli.command import Result, command, finite, names, read, say
-from tierwise.errors import BadInput, NotFound
+from tierwise.errors import BadInput, NotFound, NotReady
 from tierwise.store import Store
-from tierwise.types import Policy, Sample
+from tierwise.types import OutcomeMatrix, Policy, Sample
 
 
 def _tune_arguments(p: argparse.ArgumentParser) -> None:
+    # fmt: off
     p.add_argument("run", metavar="RUN")
-    p.add_argument("--aim", action="append", default=[], metavar="max-loss=0.01 | max-cost=USD | min-quality=0.9")
-    p.add_argument("--router", default="auto")
+    p.add_argument("--aim", action="append", default=[], metavar="NAME=NUMBER",
+                   help="max-loss (0.01 is a point), max-cost (USD per 1,000), min-quality, min-quality:TYPE, max-latency-p95 (seconds), "
+                        "wrong-answer-usd; several hold together")
+    p.add_argument("--router", default="auto", help="auto, a router's name, cascade, or cascade:A+B")
+    p.add_argument("--mode", default="standard", metavar="standard | strict | anytime",
+                   help="strict: half the prompts choose, half judge; anytime: the promise may be asked for again after adding prompts")
     p.add_argument("--delta", type=float, default=0.10, help="the certificate may be wrong with this probability")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--scorer", help="whose grades count")
     p.add_argument("--models", metavar="A,B,C", help="only these tiers, in this order")
     p.add_argument("--save", metavar="NAME", help="keep the result as a policy")
     p.add_argument("--traffic", metavar="PROFILE", help="weigh every figure by the mix of this traffic profile, and project a month of it")
+    # fmt: on
 
 
 @command("tune", "Choose router and thresholds; figures are held-out.", _tune_arguments)
@@ -38,9 +45,18 @@ def tune(a: argparse.Namespace, store: Store) -> Result:
     found = store.runs.get(a.run)
     traffic = store.traffic.get(a.traffic) if a.traffic else None
     graded = matrix(store, found.id, a.scorer)
-    tuned = tuner(reweighted(graded, traffic) if traffic else graded, aim=parse_aim(*(a.aim or ["max-loss=0.02"])), router=a.router,
-                  delta=a.delta, seed=a.seed, tiers=names(a.models), progress=lambda what, _: say(what))  # fmt: skip
+    weighed, aim, models = reweighted(graded, traffic) if traffic else graded, parse_aim(*(a.aim or ["max-loss=0.02"])), names(a.models)
+    answers = _answers(store, found.id, graded)
+    told = []
+    if not models and len(found.tiers) > 3:
+        from tierwise.pool import pool
+
+        say("Looking for the best ladder of two or three models")
+        told = list(pool(weighed, aim, a.seed).words)
+    tuned = tuner(weighed, aim=aim, router=a.router, delta=a.delta, seed=a.seed, tiers=models, progress=lambda what, _: say(what),
+                  answers=answers, mode=a.mode)  # fmt: skip
     data = tuned.to_json()
+    data["warnings"] = [*told, *data["warnings"]]
     if traffic:
         data["traffic"] = projected(tuned, graded, traffic)
     if a.save:
@@ -70,7 +86,8 @@ def evaluate(a: argparse.Namespace, store: Store) -> Result:
 
     found = store.runs.get(a.run)
     policy = _policy(store, a.policy)
-    result = evaluator(policy, matrix(store, found.id, a.scorer))
+    graded = matrix(store, found.id, a.scorer)
+    result = evaluator(policy, graded, answers=_answers(store, found.id, graded) if "cascade" in policy.document else None)
     if a.decisions:
         lines = "".join(json.dumps(finite(d), ensure_ascii=False) + "\n" for d in result.decisions)
         try:
@@ -110,6 +127,16 @@ def export(a: argparse.Namespace, store: Store) -> Result:
             "checked": done.checked, "over_routed": done.over, "under_routed": done.under, "notes": list(done.notes)}  # fmt: skip
     files = ", ".join(str(f) for f in done.files)
     return Result(data, f"{files}\nReplay: {done.agreement:.1%} agreement on {done.checked} prompts.\n" + "\n".join(done.notes))
+
+
+def _answers(store: Store, run_id: str, graded: OutcomeMatrix) -> Answers | None:
+    """The stored answers of a run, which cascades look at; None where only grades were kept."""
+    from tierwise.answers import answers_of
+
+    try:
+        return answers_of(store.runs.outcomes(run_id), graded)
+    except NotReady:
+        return None
 
 
 def _policy(store: Store, key: str) -> Policy:
