@@ -1,0 +1,57 @@
+"""Commands that put what was found into files for people, other tools and CI."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tierwise.cli.command import Result, command
+from tierwise.errors import BadInput, NotFound
+from tierwise.store import Store
+from tierwise.types import Policy, Run
+
+
+def run_or_policy(store: Store, key: str) -> Run | Policy:
+    """By id or name; a run where both are called so."""
+    try:
+        return store.runs.get(key)
+    except NotFound:
+        pass
+    try:
+        return store.policies.get(key)
+    except NotFound:
+        raise NotFound(f"There is no run and no policy called {key!r}. See: list runs, list policies.") from None
+
+
+def write(path: str, content: bytes | str, option: str = "--out") -> Path:
+    target = Path(path)
+    try:
+        target.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+    except OSError as error:
+        raise BadInput(f"{option} {path}: {error.strerror or error}.") from error
+    return target
+
+
+def _report_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("of", metavar="RUN or POLICY")
+    p.add_argument("--out", required=True, metavar="FILE.html")
+    p.add_argument(
+        "--aim", action="append", default=[], metavar="max-loss=0.01", help="of a run: what to tune for; max-loss=0.02 without it"
+    )
+    p.add_argument("--scorer", help="of a run: whose grades count")
+    p.add_argument("--answers", action="store_true", help="show prompts and answers in full to whoever has the file")
+
+
+@command("report", "Write one self-contained page on a run or a policy.", _report_arguments)
+def report(a: argparse.Namespace, store: Store) -> Result:
+    from tierwise.frontier import parse_aim
+    from tierwise.report import policy_report, run_report
+
+    found = run_or_policy(store, a.of)
+    if isinstance(found, Policy):
+        page = policy_report(store, found, answers=a.answers)
+    else:
+        page = run_report(store, found, parse_aim(*a.aim) if a.aim else None, a.scorer, a.answers)
+    target = write(a.out, page)
+    size = target.stat().st_size
+    return Result({"file": str(target), "bytes": size, "of": found.id}, f"{target}: {size / 1024:,.0f} KiB on {found.name}.")
