@@ -58,8 +58,13 @@ def policy(store, demo: Run) -> Policy:
 def test_a_run_has_every_part(store, demo):
     page = harmless(run_report(store, demo))
     assert page.tags.count("svg") == 1
-    parts = ["Quality against cost", "Tiers", "By request type", "Compared with", "Prompts that change tier", "Certificate:", "Checked by people"]
-    for said in (*parts, "Simulated", "held-out", "sim/small", "95 %", "n = 1", store.evalsets.info(demo.evalset_id).digest):
+    parts = ["Quality against cost", "Tiers", "By request type", "Compared with", "Prompts that change tier", "Certificate:"]
+    for said in (*parts, "Checked by people", "Simulated", "held-out", "sim/small", "95 %", store.evalsets.info(demo.evalset_id).digest):
+        assert said in page.words, said
+    assert "Answers" not in page.words
+
+
+def test_answers_only_where_they_are_asked_for(store, demo):
     answer = next(o for o in store.runs.outcomes(demo.id)["output"] if isinstance(o, str) and len(o) > 60)
     assert text(answer) not in run_report(store, demo)
     assert text(answer) in run_report(store, demo, answers=True)

@@ -55,3 +55,18 @@ def report(a: argparse.Namespace, store: Store) -> Result:
     target = write(a.out, page)
     size = target.stat().st_size
     return Result({"file": str(target), "bytes": size, "of": found.id}, f"{target}: {size / 1024:,.0f} KiB on {found.name}.")
+
+
+def _results_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("run", metavar="RUN")
+    p.add_argument("--out", required=True, metavar="FILE", help=".csv or .xlsx for spreadsheets; .jsonl or .parquet, which are lossless")
+    p.add_argument("--scorer", help="whose grades count")
+
+
+@command("results", "Write a run's prompts, answers, grades and costs as a table.", _results_arguments)
+def results(a: argparse.Namespace, store: Store) -> Result:
+    from tierwise.results import results_file
+
+    found = store.runs.get(a.run)
+    target = write(a.out, results_file(store, found, Path(a.out).suffix, a.scorer))
+    return Result({"file": str(target), "bytes": target.stat().st_size, "run": found.id}, f"{target}: the results of {found.name}.")
