@@ -49,6 +49,7 @@ KEYWORDS = {
     "simple_words": "summarise summarize translate classify extract list name define rewrite paraphrase label tag greeting thanks hello",
 }
 _GROUPS = {name: frozenset(words.split()) for name, words in KEYWORDS.items()}
+_KEYWORDS = frozenset().union(*_GROUPS.values())
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+(?:[.,]\d+)*")
 # [^\S\n]* where \s* would do: over thousands of empty lines that one takes seconds, as do ends of sentences from within a row of dots
 _CODE = re.compile(
@@ -127,7 +128,7 @@ def features(messages, metadata=None):
         "long_words": sum(len(w) > 8 for w in alphabetic) / count,
         "distinct_words": len(set(found)) / count,
         "capitals": sum(map(str.isupper, text)) / size,
-        "non_ascii": sum(c > "\x7f" for c in text) / size,
+        "non_ascii": 0.0 if text.isascii() else sum(c > "\x7f" for c in text) / size,
         "list_items": log(len(_LIST.findall(text))),
         "options": log(len(_OPTION.findall(text))),
         "asks_json": float(bool(_JSON.search(text))),
@@ -135,8 +136,9 @@ def features(messages, metadata=None):
         "earlier_turns": log(max(sum(m.get("role") in ("user", "assistant") for m in messages or []) - 1, 0)),
         "system_prompt": float(any(m.get("role") in ("system", "developer") for m in messages or [])),
     }
+    known = [w for w in found if w in _KEYWORDS]
     for name, group in _GROUPS.items():
-        out[name] = log(sum(w in group for w in found))
+        out[name] = log(sum(w in group for w in known))
     return out
 
 
@@ -214,10 +216,19 @@ def _term_value(term, messages, metadata, known):
     return known()[name]
 
 
-def contributions(spec, messages, metadata=None):
+class _Reading:
+    """A request read at most once, however many parts of a score ask."""
+
+    def __init__(self, messages, metadata):
+        self.features = lru_cache(None)(lambda: features(messages, metadata))
+        self.terms = lru_cache(None)(lambda: terms(request_text(messages)))
+
+
+def contributions(spec, messages, metadata=None, reading=None):
     """What moved a linear score away from its intercept: [(label, amount on the scale of the link)], largest first."""
     metadata, out = metadata or {}, []
-    known = lru_cache(None)(lambda: features(messages, metadata))
+    reading = reading or _Reading(messages, metadata)
+    known = reading.features
     if spec["type"] == "linear":
         for term in spec["terms"]:
             label = term.get("name") or term.get("key") or term.get("value") or term["feature"]
@@ -226,7 +237,7 @@ def contributions(spec, messages, metadata=None):
         out += [(name, weight * known()[name]) for name, weight in spec["features"].items()]
         out.append((f"type {metadata.get('request_type')}", spec["request_types"].get(metadata.get("request_type"), 0.0)))
         counts = {}
-        for term in terms(request_text(messages)):
+        for term in reading.terms():
             if term in spec["vocabulary"]:
                 counts[term] = counts.get(term, 0) + 1
         weighted = {t: (1 + math.log(c)) * spec["vocabulary"][t][0] for t, c in counts.items()}
@@ -234,7 +245,7 @@ def contributions(spec, messages, metadata=None):
         out += [(f"'{t}'", v / norm * spec["vocabulary"][t][1]) for t, v in weighted.items()]
     elif spec["type"] == "mean":
         for member in spec["members"]:
-            out += [(label, amount * member["weight"]) for label, amount in contributions(member["spec"], messages, metadata)]
+            out += [(label, amount * member["weight"]) for label, amount in contributions(member["spec"], messages, metadata, reading)]
     return sorted(out, key=lambda pair: -abs(pair[1]))
 
 
@@ -245,7 +256,7 @@ def _walk(tree, values):
     return tree["value"][node]
 
 
-def _raw(spec, messages, metadata):
+def _raw(spec, messages, metadata, reading):
     kind = spec["type"]
     if kind == "constant":
         return spec["value"]
@@ -254,25 +265,26 @@ def _raw(spec, messages, metadata):
     if kind == "rules":
         return next((r["score"] for r in spec["rules"] if matches(r["when"], messages, metadata)), spec["default"])
     if kind in ("linear", "text_linear"):
-        total = spec["intercept"] + math.fsum(amount for _, amount in contributions(spec, messages, metadata))
+        total = spec["intercept"] + math.fsum(amount for _, amount in contributions(spec, messages, metadata, reading))
         return total if spec.get("link") == "identity" else _logistic(total)
     if kind in ("tree", "forest"):
-        known, request_type = features(messages, metadata), metadata.get("request_type")
+        known, request_type = reading.features(), metadata.get("request_type")
         values = [float(c[5:] == request_type) if c.startswith("type=") else known[c] for c in spec["columns"]]
         trees = [spec["tree"]] if kind == "tree" else spec["trees"]
         return math.fsum(_walk(tree, values) for tree in trees) / len(trees)
     if kind == "mean":
         weight = math.fsum(m["weight"] for m in spec["members"])
-        return math.fsum(m["weight"] * score(m["spec"], messages, metadata) for m in spec["members"]) / weight
+        return math.fsum(m["weight"] * score(m["spec"], messages, metadata, reading) for m in spec["members"]) / weight
     if kind == "hash":
         digest = hashlib.sha256(f"{spec.get('seed', 0)}\n{request_text(messages)}".encode("utf-8", "surrogatepass")).digest()
         return int.from_bytes(digest[:7], "big") / 2**56
     raise ValueError(f"unknown score type {kind!r}")
 
 
-def score(spec, messages, metadata=None):
+def score(spec, messages, metadata=None, reading=None):
     """The router score of a request, in [0, 1]; `spec` is described at the top of this file."""
-    raw = round(min(max(_raw(spec, messages, metadata or {}), 0.0), 1.0), DIGITS)
+    metadata = metadata or {}
+    raw = round(min(max(_raw(spec, messages, metadata, reading or _Reading(messages, metadata)), 0.0), 1.0), DIGITS)
     ranks = spec.get("quantiles")
     return (bisect.bisect_left(ranks, raw) + bisect.bisect_right(ranks, raw)) / (2 * len(ranks)) if ranks else raw
 
@@ -301,14 +313,15 @@ def decide(document, messages, metadata=None):
                 return _decision(document, rule["tier"], None, f"rule {rule['id']}")
         if not document.get("score"):
             return _decision(document, document["default_tier"], None, "no rule matched: the default tier")
-        value = score(document["score"], messages, metadata)
+        reading = _Reading(messages, metadata)
+        value = score(document["score"], messages, metadata, reading)
         below = 0.0
         for step in document["thresholds"]:
             if "lt" not in step or value < step["lt"]:
                 break
             below = step["lt"]
         reason = f"score {value:.3f} is " + (f"under {step['lt']:.3f}" if "lt" in step else f"at least {below:.3f}")
-        leading = [f"{label} {amount:+.2f}" for label, amount in contributions(document["score"], messages, metadata)[:3] if amount]
+        leading = [f"{label} {amount:+.2f}" for label, amount in contributions(document["score"], messages, metadata, reading)[:3] if amount]
         return _decision(document, step["tier"], value, reason + (f"; most weight: {', '.join(leading)}" if leading else ""))
     except Exception as error:
         tier = document.get("on_error_tier") or document["default_tier"]
