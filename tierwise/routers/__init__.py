@@ -8,7 +8,7 @@ ROUTERS: Registry[Any] = Registry("router")
 DEFAULT_CANDIDATES = ("rules", "table", "tree", "logistic", "forest", "average")
 """What `auto` chooses among, by cross-fitted saving."""
 
-from tierwise.routers import rules, table, tree, logistic, forest, average, baselines  # noqa: E402, F401, I001
+from tierwise.routers import rules, table, tree, logistic, forest, average, meaning, complexity, baselines  # noqa: E402, F401, I001
 from tierwise.routers.base import Fitted, Prompts, Router, RouterData, read  # noqa: E402
 from tierwise.routers.crossfit import CrossFitted, cross_fitted_scores, deployed  # noqa: E402
 

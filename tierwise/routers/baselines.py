@@ -26,6 +26,7 @@ class Oracle:
     title = "Perfect router"
     summary = "The cheapest tier that is right, known only afterwards."
     knows_outcomes = True
+    exportable = False
 
     def fit(self, data: RouterData, seed: int = 0) -> Fitted:
         return Fitted(None, ("It has seen the answers, so it cannot be used on new prompts.",))
