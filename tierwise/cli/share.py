@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tierwise.cli.command import Result, command
+from tierwise.cli.command import Result, command, read, say
 from tierwise.errors import BadInput, NotFound
 from tierwise.store import Store
 from tierwise.types import Policy, Run
@@ -70,3 +70,34 @@ def results(a: argparse.Namespace, store: Store) -> Result:
     found = store.runs.get(a.run)
     target = write(a.out, results_file(store, found, Path(a.out).suffix, a.scorer))
     return Result({"file": str(target), "bytes": target.stat().st_size, "run": found.id}, f"{target}: the results of {found.name}.")
+
+
+def _export_bundle_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("run", metavar="RUN")
+    p.add_argument("--out", required=True, metavar="FILE.tierwise.zip")
+
+
+@command("export-bundle", "Write a run with its prompts, answers, grades and policies as one file.", _export_bundle_arguments)
+def export_bundle(a: argparse.Namespace, store: Store) -> Result:
+    from tierwise.bundle import export_bundle as pack
+
+    found = store.runs.get(a.run)
+    target = write(a.out, pack(store, found))
+    size = target.stat().st_size
+    return Result({"file": str(target), "bytes": size, "run": found.id}, f"{target}: {size / 1024:,.0f} KiB, all of {found.name}.")
+
+
+@command("import-bundle", "Keep the run, prompts, grades and policies of a bundle.", lambda p: p.add_argument("file", metavar="FILE"))
+def import_bundle(a: argparse.Namespace, store: Store) -> Result:
+    from tierwise.bundle import import_bundle as unpack
+
+    try:
+        done = unpack(store, read(a.file))
+    except BadInput as error:
+        raise BadInput(f"{a.file}: {error}") from error
+    for note in done.notes:
+        say(note)
+    data = {"run": done.run.id, "name": done.run.name, "prompts": done.prompts, "outcomes": done.outcomes, "grades": done.grades,
+            "policies": done.policies, "notes": list(done.notes)}  # fmt: skip
+    text = f"{done.run.name}: {done.prompts:,} prompts, {done.outcomes:,} outcomes, {done.grades:,} grades, {done.policies} new policies"
+    return Result(data, f"{text} ({done.run.id}).")

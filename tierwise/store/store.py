@@ -1,5 +1,6 @@
 """The workspace: prompt sets, runs, grades and policies behind one object."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tierwise import settings
@@ -13,6 +14,7 @@ from tierwise.store.policies import Policies
 from tierwise.store.reviews import Reviews
 from tierwise.store.runs import Runs
 from tierwise.store.traffic import Traffic
+from tierwise.store.whole import Row, put, take
 
 
 class Store:
@@ -38,6 +40,14 @@ class Store:
     def backup(self, target: Path) -> Backup:
         """Copy everything into a new file while work goes on; see `backup.backup`."""
         return backup(self._connection, target)
+
+    def take_run(self, run_id: str) -> dict[str, list[Row]]:
+        """Everything that belongs to a run, as rows; see `whole.take`."""
+        return take(self._connection, run_id)
+
+    def put_run(self, run: Row, tables: Mapping[str, Sequence[Row]], policies: Sequence[Row]) -> None:
+        """Keep a run with all that belongs to it, or nothing; see `whole.put`."""
+        put(self._connection, run, tables, policies)
 
     def close(self) -> None:
         self._connection.close()
