@@ -27,7 +27,7 @@ class Space:
     place: dict[str, int]
     idf: np.ndarray
     topics: np.ndarray
-    """(V, T) what each term adds to each topic; topics have a mean square of 1 over the prompts fitted on."""
+    """(V, T) what each term adds to each topic; topics have a standard deviation of 1 on average over the prompts fitted on."""
 
     @classmethod
     def of(cls, prompts: Prompts, words: int, seed: int) -> "Space":
@@ -45,7 +45,7 @@ class Space:
             counts = tfidf(prompts.terms, place, idf)
             with np.errstate(invalid="ignore"):  # prompts that are all alike have no variance to explain
                 found = TruncatedSVD(count, random_state=seed).fit(counts)
-            size = np.sqrt(((counts @ found.components_.T) ** 2).mean())
+            size = (counts @ found.components_.T).std(0).mean()
             topics = found.components_.T / max(size, 1e-12)
         types = sorted({t for t in prompts.request_types if t})
         return cls(names, columns.mean(0), columns.std(0), types, place, idf, topics)

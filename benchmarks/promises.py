@@ -1,0 +1,118 @@
+"""How often the promises of a tuning are broken: resamples of recorded ladders where there are any, else of a simulated world.
+
+For each ladder and size, prompts are drawn, tuned on, and the recommended point, the certificate and the held-out interval are held against
+the prompts that were not drawn. Run from the repository: `python benchmarks/promises.py [--recorded FOLDER] [--resamples N]`.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tierwise.aims import Aim
+from tierwise.frontier import assign
+from tierwise.routers.base import Prompts
+from tierwise.tuning import tune
+from tierwise.types import OutcomeMatrix, Run, Sample, Tier
+
+LADDERS = {
+    "gpt-4o-mini < gpt-4o": ("zeroeval", ["gpt-4o-mini-2024-07-18", "gpt-4o-2024-08-06"]),
+    "haiku < 3.5 haiku < sonnet": ("zeroeval", ["claude-3-haiku-20240307", "claude-3-5-haiku-20241022", "claude-3-5-sonnet-20241022"]),
+    "Llama 8B < mini < gpt-4o": ("zeroeval", ["Meta-Llama-3.1-8B-Instruct", "gpt-4o-mini-2024-07-18", "gpt-4o-2024-08-06"]),
+    "Mixtral < GPT-4 (MMLU)": ("routellm_mmlu", ["mistralai/Mixtral-8x7B-Instruct-v0.1", "gpt-4-1106-preview"]),
+}
+SIZES = (200, 500, 1000)
+MOST_TESTED = 4000
+
+
+def recorded(folder: Path) -> Iterator[tuple[str, OutcomeMatrix]]:
+    """The ladders, one row a prompt."""
+    for name, (file, models) in LADDERS.items():
+        frame = pd.read_parquet(folder / f"{file}.parquet", columns=["sample_id", "task", "prompt", "model", "score", "cost_usd"])
+        frame = frame[frame["model"].isin(models)]
+        quality, cost = (frame.pivot(index="sample_id", columns="model", values=v)[models].to_numpy(float) for v in ("score", "cost_usd"))
+        rows = frame.drop_duplicates("sample_id").sort_values("sample_id")
+        samples = [Sample(str(i), p, None, t) for i, p, t in rows[["sample_id", "prompt", "task"]].to_numpy()]
+        yield name, matrix(name, models, samples, quality, cost)
+
+
+def synthetic(n: int = 8000) -> Iterator[tuple[str, OutcomeMatrix]]:
+    """Difficulty grows with length, and is seen through noise."""
+    rng = np.random.default_rng(0)
+    hard = rng.random(n)
+    right = 1 / (1 + np.exp(-6 * (np.array([0.9, 1.05, 1.35]) - hard[:, None])))
+    words = (20 + 120 * (hard + rng.normal(0, 0.2, n)).clip(0, 1.3)).astype(int)
+    samples = [Sample(f"s{i}", "solve " + "word " * w, None, "long" if w > 80 else "short") for i, w in enumerate(words)]
+    quality, cost = (rng.random((n, 3)) < right).astype(float), np.tile([1.0, 4, 20], (n, 1)) / 1e4
+    yield "simulated", matrix("simulated", ["a", "b", "c"], samples, quality, cost)
+
+
+def matrix(name: str, models: list[str], samples: list[Sample], quality: np.ndarray, cost: np.ndarray) -> OutcomeMatrix:
+    flags = np.zeros(quality.shape, bool)
+    run = Run(name, name, name, "recorded", tuple(Tier(m, m) for m in models), "done")
+    return OutcomeMatrix(run, tuple(samples), quality, cost, flags * 1.0, flags, flags, "recorded")
+
+
+def study(
+    name: str, whole: OutcomeMatrix, n: int, resamples: int, router: str, epsilon: float, delta: float, mode: str
+) -> dict[str, object]:
+    """Means over resamples; `broken` counts certificates whose policy loses more than epsilon on the prompts not drawn."""
+    prompts = Prompts(whole.samples)
+    prompts.read_all()
+    rows: list[dict[str, float]] = []
+    for seed in range(resamples):
+        order = np.random.default_rng(seed).permutation(len(whole))
+        drawn, rest = whole.take(order[:n]), order[n : n + MOST_TESTED]
+        tuned = tune(drawn, Aim(max_loss=epsilon), router=router, delta=delta, seed=seed, mode=mode)
+        scores, at = tuned.scored.deployed.score(prompts.take(rest)), np.arange(len(rest))
+        quality, cost = whole.quality[rest], whole.cost[rest]
+
+        def truth(thresholds, scores=scores, at=at, quality=quality, cost=cost):
+            tier = assign(scores, thresholds)
+            return (quality[:, -1] - quality[at, tier]).mean(), 1 - cost[at, tier].mean() / cost[:, -1].mean()
+
+        loss, saving = truth(tuned.chosen.thresholds)
+        promise, held = tuned.certificate, tuned.heldout
+        certified = promise.status == "certified"
+        promised = truth(promise.thresholds) if certified else (0.0, 0.0)
+        rows.append({"loss": loss, "saving": saving, "over_aim": loss - epsilon, "certified": certified, "broken": promised[0] > epsilon,
+                     "certified_saving": promised[1], "loss_above_interval": loss > held.loss_ci95[1],
+                     "saving_below_interval": saving < held.saving_ci95[0]})  # fmt: skip
+    frame = pd.DataFrame(rows).astype(float)
+    found = {"ladder": name, "n": n, "resamples": resamples} | frame.mean().round(4).to_dict()
+    return found | {"over_aim_p90": round(float(frame["over_aim"].quantile(0.9)), 4)}
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--recorded", type=Path, help="a folder with zeroeval.parquet and routellm_mmlu.parquet; simulated outcomes without it")
+    p.add_argument("--resamples", type=int, default=40)
+    p.add_argument("--router", default="logistic", help="a router's name; auto takes ten times as long")
+    p.add_argument("--epsilon", type=float, default=0.02)
+    p.add_argument("--delta", type=float, default=0.10)
+    p.add_argument("--mode", default="standard")
+    p.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
+    a = p.parse_args()
+    found = []
+    for name, whole in recorded(a.recorded) if a.recorded else synthetic():
+        for n in a.sizes:
+            start = time.perf_counter()
+            found.append(study(name, whole, n, a.resamples, a.router, a.epsilon, a.delta, a.mode))
+            print(f"{name}, n = {n}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
+    print(pd.DataFrame(found).to_markdown(index=False) if _has_tabulate() else pd.DataFrame(found).to_string(index=False))
+
+
+def _has_tabulate() -> bool:
+    import importlib.util
+
+    return importlib.util.find_spec("tabulate") is not None
+
+
+if __name__ == "__main__":
+    main()
