@@ -105,13 +105,13 @@ class Attempts:
             return cursor.execute(f"{LEDGER} WHERE a.run_id = ? {order}", [run_id]).df()
 
     def by_tier(self, run_id: str) -> pd.DataFrame:
-        """One row a tier, in the order of first use: requests, answered, refused, unknown, paid, not_known (dollars at the worst), unpriced."""
+        """One row a purpose (answer, grade) and tier, in the order of first use: requests, answered, refused, unknown, paid, not_known (dollars at the worst), unpriced."""
         with self._connection.read() as cursor:
             return cursor.execute(
-                f"""SELECT tier, count(*)::INTEGER AS requests, count(*) FILTER (status = 'answered')::INTEGER AS answered,
+                f"""SELECT purpose, tier, count(*)::INTEGER AS requests, count(*) FILTER (status = 'answered')::INTEGER AS answered,
                            count(*) FILTER (status = 'refused')::INTEGER AS refused, count(*) FILTER (status = 'unknown')::INTEGER AS unknown,
                            coalesce(sum(cost_usd), 0) AS paid, coalesce(sum(counted_usd) FILTER (cost_usd IS NULL), 0) AS not_known,
                            count(*) FILTER (counted_usd IS NULL)::INTEGER AS unpriced
-                    FROM ({LEDGER} WHERE a.run_id = ?) GROUP BY tier ORDER BY min(id)""",
+                    FROM ({LEDGER} WHERE a.run_id = ?) GROUP BY purpose, tier ORDER BY min(id)""",
                 [run_id],
             ).df()

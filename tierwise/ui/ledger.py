@@ -17,7 +17,7 @@ def ledger(run: Run) -> None:
     if not len(tiers):
         st.caption("No request was sent: " + ("the models are simulated." if run.simulated else "every answer came from elsewhere."))
         return
-    total = tiers.drop(columns="tier").sum()
+    total = tiers.drop(columns=["tier", "purpose"]).sum()
     parts.figures(
         [
             Figure("Requests", f"{total['requests']:,.0f}", f"{total['answered']:,.0f} answered"),
@@ -38,7 +38,7 @@ def ledger(run: Run) -> None:
         )
     money = st.column_config.NumberColumn(format="$%.6f")
     st.dataframe(
-        tiers.rename(columns={"not_known": "not known"}),
+        tiers.rename(columns={"not_known": "not known", "purpose": "for"}).replace({"for": {"answer": "answers", "grade": "grading"}}),
         hide_index=True,
         placeholder="",
         alt="Requests and dollars by tier",
