@@ -54,3 +54,26 @@ def test_two_tiers_of_one_name_are_refused_in_words(ready: App):
     at = ready.run()
     assert any("called 'small'" in t.value for t in at.text)
     assert ready.primary() == []
+
+
+def test_failed_calls_are_sent_again_and_nothing_else(app: App):
+    from tests.runs.provider import IN_PRICE, OUT_PRICE, Provider
+    from tierwise.runs.plan import create_run
+    from tierwise.types import EvalSet, Sample, Tier
+    from tierwise.ui import state
+
+    app.open()
+    samples = tuple(Sample(f"s{i}", f"prompt {i}", f"answer to prompt {i}") for i in range(8))
+    evalset = state.store().evalsets.add(EvalSet("again0000000", "again", "again", samples))
+    with Provider(fault=lambda body, before: "400" if before < 1 and body["messages"][-1]["content"] == "prompt 3" else None) as provider:
+        tier = Tier("small", "openai/small-model", provider.base, input_per_1m=IN_PRICE, output_per_1m=OUT_PRICE)
+        first = create_run(state.store(), evalset.id, [tier], params={"scorer": "exact"})
+        state.run_queue().start(first.id)
+        state.run_queue().wait(first.id, 60)
+        app.open("run", run=first.id)
+        app.click("again")
+        second = state.store().runs.list()[0]
+        state.run_queue().wait(second.id, 60)
+        assert len(provider.seen) == 9
+    assert second.id != first.id and state.store().runs.progress(second.id).failed == 0
+    assert state.store().runs.progress(second.id).reused == 7

@@ -4,7 +4,7 @@ import streamlit as st
 
 from tierwise.types import Run
 from tierwise.ui import figures, parts, state
-from tierwise.ui.frame import COMPARE, TUNE
+from tierwise.ui.frame import COMPARE, RUN, TUNE
 
 SAYS = {
     "planned": ("Planned", "gray"),
@@ -61,6 +61,25 @@ def _card(run_id: str) -> None:
                 parts.next_step("Tune", TUNE, key="to_tune", icon=":material/tune:", run=run_id)
                 if st.button("Compare tiers", key="to_compare", icon=":material/bar_chart:"):
                     st.switch_page(COMPARE, query_params={"run": run_id})
+                if p.failed and run.kind == "live":
+                    again = st.button(
+                        "Send failed calls again",
+                        icon=":material/replay:",
+                        key="again",
+                        help="A new run of the same prompts and tiers: answers that came are taken over, and only failed calls are paid for.",
+                    )
+                    if again:
+                        _again(run)
             elif run.kind != "recorded" and st.button("Resume", type="primary", icon=":material/play_arrow:", key="resume"):
                 queue.start(run_id)
                 st.rerun()
+
+
+def _again(run: Run) -> None:
+    from tierwise.runs.plan import create_run
+
+    kept = {k: v for k, v in run.params.items() if k != "prices"}
+    with parts.guard():
+        new = create_run(state.store(), run.evalset_id, run.tiers, name=f"{run.name}, again", params=kept | {"reuse": True})
+    state.run_queue().start(new.id)
+    st.switch_page(RUN, query_params={"set": run.evalset_id, "run": new.id})
