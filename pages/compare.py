@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from tierwise.ui import comparing, parts, promptmatrix, readings, state, tierpoints, verdicts
+from tierwise.ui import comparing, parts, promptmatrix, readings, sharing, state, tierpoints, verdicts
 from tierwise.ui.frame import EVALSETS, RUN, TUNE, require_frame
 
 require_frame()
@@ -36,6 +36,7 @@ elif view == "By prompt":
     promptmatrix.prompt_table(run, matrix)
 else:
     verdicts.human_grades(run)
+sharing.run_downloads(run, matrix)
 with st.container(horizontal=True):
     if len(run.tiers) > 1:
         parts.next_step("Tune", TUNE, icon=":material/tune:", run=run.id)

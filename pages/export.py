@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from tierwise.types import Policy
-from tierwise.ui import figures, packing, parts, state
+from tierwise.ui import figures, holding, packing, parts, sharing, state
 from tierwise.ui.frame import TUNE, require_frame
 from tierwise.ui.parts import Figure
 from tierwise.ui.proof import proof
@@ -91,6 +91,8 @@ with left:
     policy = policies[rows[0]] if rows and rows[0] < len(policies) else linked
     st.markdown("**What it was chosen on**")
     evidence(policy)
+    sharing.policy_report(policy)
+    holding.still_holds(policy)
 with below:
     proof(policy)
 with right:

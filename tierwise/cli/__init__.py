@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tierwise import __version__
-from tierwise.cli import data, decide, experiment, keep, share, traffic  # noqa: F401  (importing them registers their commands)
+from tierwise.cli import check, data, decide, experiment, keep, share, traffic  # noqa: F401  (importing them registers their commands)
 from tierwise.cli.command import COMMANDS, Result, finite
 from tierwise.errors import BadInput, TierwiseError
 from tierwise.store import Store

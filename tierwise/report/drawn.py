@@ -24,7 +24,7 @@ def route(subject: Subject, rows: list[TierSummary]) -> Route | None:
     tiers = [s for s in tier_spots(rows) if math.isfinite(s.cost)]
     if not tiers:
         return None
-    whole = subject.used if subject.used is not None else subject.matrix.take(subject.matrix.complete)
+    whole = subject.tuning.matrix if subject.tuning is not None else subject.matrix.take(subject.matrix.complete)
     found: dict[str, Any] = {"tiers": tiers}
     if len(whole) and len(whole.tiers) > 1:
         known = references(whole)

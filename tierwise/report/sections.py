@@ -265,7 +265,7 @@ def people(s: Subject) -> str:
         said += f"; they agree with the automatic grades on {agreement.value:.0%} of the answers that both graded"
     except (NotReady, IndexError, AttributeError):
         pass
-    if s.choice is not None:
+    if s.choice is not None and set(s.used.tiers) <= set(s.human.tiers):
         try:
             loss = s.human.among(s.used).loss(s.choice)
             said += f"; the loss corrected by their grades is {loss.value * 100:.1f} points {figures.interval(loss.low, loss.high, 1)}"

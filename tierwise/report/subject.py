@@ -54,7 +54,7 @@ class Subject:
     promise: Mapping[str, Any] | None = None
     """status, epsilon, delta, saving, prompts_needed"""
     choice: np.ndarray | None = field(default=None, repr=False)
-    """Tier of each prompt of `used`."""
+    """Column of `used` for each prompt: its tier, or what a cascade does with it."""
     used: OutcomeMatrix | None = None
     human: HumanGrades | None = None
     answers: pd.DataFrame | None = field(default=None, repr=False)
@@ -65,7 +65,7 @@ class Subject:
 
 def of_run(store: Store, run: Run, matrix: OutcomeMatrix, tuning: Any, answers: bool) -> Subject:
     """A run; `tuning` is None where there is nothing to choose between."""
-    used = tuning.matrix if tuning is not None else None
+    used = tuning.actions if tuning is not None else None
     return Subject(
         title=run.name,
         simulated=_simulated(run),
@@ -111,13 +111,18 @@ def of_policy(store: Store, policy: Policy, answers: bool) -> Subject:
     )  # fmt: skip
 
 
-def _decided(policy: Policy, matrix: OutcomeMatrix) -> tuple[Any, np.ndarray, OutcomeMatrix, tuple[str, ...]]:
+CASCADE = "The policy is a cascade, which pays for more than the answer it serves: what it does to single prompts is told by `evaluate`."
+
+
+def _decided(policy: Policy, matrix: OutcomeMatrix) -> tuple[Any, np.ndarray | None, OutcomeMatrix, tuple[str, ...]]:
     """The tuning behind a policy made again for its curve, the tier of each prompt, the prompts, and what to say about it."""
     from tierwise.policy import evaluate
     from tierwise.routers import ROUTERS
     from tierwise.tuning import tune
 
     document = policy.document
+    if "cascade" in document:
+        return None, None, matrix.take(matrix.complete), (CASCADE,)
     known = set(matrix.tiers)
     names = [t["name"] if t["name"] in known else t["model"]["litellm_model"] for t in document["tiers"]]
     said = document["provenance"].get("router", {})

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from tierwise.types import OperatingPoint, Run
-from tierwise.ui import figures, opinions, parts, readings, solver, state, tunepoints
+from tierwise.ui import figures, opinions, parts, readings, sharing, solver, state, tunepoints
 from tierwise.ui.answers import answers_table
 from tierwise.ui.frame import EXPORT
 from tierwise.ui.parts import Figure
@@ -70,6 +70,7 @@ def bench(run: Run) -> None:
             headline(tuning, drawn.base, point, here, volume)
         with left:
             chart(drawn, point, best)
+            sharing.chart(run, matrix, tuning)
             verdict(tuning)
         by_request_type(tuning, here)
         changes(run, tuning, here, recommended)

@@ -1,0 +1,110 @@
+"""What a colleague is sent: a report, the results as a table, the whole experiment; made when the button is clicked."""
+
+import re
+from collections.abc import Callable
+
+import streamlit as st
+
+from tierwise.types import OutcomeMatrix, Policy, Run
+from tierwise.ui import state
+
+FORMATS = {
+    "csv": ("CSV", "For spreadsheets; text that would be a formula is made harmless", "text/csv"),
+    "xlsx": ("XLSX", "For spreadsheets; no cell is a formula", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    "jsonl": ("JSONL", "Lossless, one object a line", "application/x-ndjson"),
+    "parquet": ("Parquet", "Lossless, with types", "application/vnd.apache.parquet"),
+}
+
+
+def run_downloads(run: Run, matrix: OutcomeMatrix) -> None:
+    """Report, results and bundle of a run, in one row."""
+    store, name = state.store(), slug(run.name)
+
+    def report() -> str:
+        from tierwise.report import run_report
+
+        return run_report(store, run, matrix=matrix)
+
+    def bundle() -> bytes:
+        from tierwise.bundle import export_bundle
+
+        return export_bundle(store, run)
+
+    with st.container(horizontal=True, gap="small"):
+        _button(
+            "Report",
+            report,
+            f"{name}-report.html",
+            "text/html",
+            "report",
+            "One page that opens from a file and asks for nothing: no answers in it.",
+        )
+        with st.popover("Results", icon=":material/table:", help="One row a prompt and tier: prompt, answer, grade, cost."):
+            for suffix, (label, says, mime) in FORMATS.items():
+                _button(label, _results(run, suffix), f"{name}-results.{suffix}", mime, f"results_{suffix}", says)
+        _button(
+            "Bundle",
+            bundle,
+            f"{name}.tierwise.zip",
+            "application/zip",
+            "bundle",
+            "Prompts, answers, grades and policies, for another Tierwise.",
+        )
+
+
+def policy_report(policy: Policy) -> None:
+    """The report of a policy."""
+    store = state.store()
+
+    def report() -> str:
+        from tierwise.report import policy_report as page
+
+        return page(store, policy)
+
+    _button(
+        "Report",
+        report,
+        f"{slug(policy.name)}-report.html",
+        "text/html",
+        "policy_report",
+        "The policy with its evidence on one page, for a colleague.",
+    )
+
+
+def chart(run: Run, matrix: OutcomeMatrix, tuning: object) -> None:
+    """The cost-quality chart as a file: the recommended point, not where the sliders stand."""
+    store = state.store()
+
+    def svg() -> str:
+        from tierwise.report import chart_svg
+
+        return chart_svg(store, run, matrix=matrix, tuning=tuning)
+
+    _button(
+        "Chart",
+        svg,
+        f"{slug(run.name)}-chart.svg",
+        "image/svg+xml",
+        "chart_svg",
+        "As SVG, with the recommended point and what to expect of it.",
+    )
+
+
+def slug(name: str) -> str:
+    """A file name that says which run or policy it is."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "tierwise"
+
+
+def _results(run: Run, suffix: str) -> Callable[[], bytes]:
+    store = state.store()
+
+    def write() -> bytes:
+        from tierwise.results import results_file
+
+        return results_file(store, run, suffix)
+
+    return write
+
+
+def _button(label: str, data: Callable[[], str | bytes], filename: str, mime: str, key: str, says: str) -> None:
+    st.download_button(label, data, filename, mime, key=key, help=says, icon=":material/download:", on_click="ignore")
