@@ -1,5 +1,6 @@
 """Thresholds chosen on some folds and read off another: what a policy really does on prompts that had no say in it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -8,7 +9,7 @@ import numpy as np
 from tierwise.aims import Aim
 from tierwise.cascade import Simulated
 from tierwise.frontier import RESOLUTION as FULL
-from tierwise.intervals import mean_interval
+from tierwise.intervals import Z, mean_interval
 from tierwise.lattice import Lattice, assign, lattice
 from tierwise.optimism import margin
 from tierwise.resampling import DRAWS, bootstrap, percentiles
@@ -71,6 +72,14 @@ def nearby(aim: Aim) -> list[Aim]:
     if aim.max_cost_per_1k is not None:
         return [replace(aim, max_cost_per_1k=aim.max_cost_per_1k * x) for x in (0.7, 1.2, 1.4)]
     return []
+
+
+def _wider(
+    value: float, interval: tuple[float, float], error: float, limits: tuple[float | None, float | None]
+) -> tuple[float, float]:
+    """A 95 % interval that holds one more, independent standard error, within limits."""
+    low, high = (value - math.hypot(value - interval[0], Z * error), value + math.hypot(interval[1] - value, Z * error))
+    return (low if limits[0] is None else max(low, limits[0])), (high if limits[1] is None else min(high, limits[1]))
 
 
 class Folded:
@@ -202,10 +211,24 @@ class Folded:
         """Figures of the read-offs, each fold by its own router and thresholds."""
         chosen = "router and thresholds" if len(self.scores) > 1 else "thresholds"
         method = f"{len(self.folds)}-fold cross-fitted, {chosen} chosen on the other folds"
-        return self.figures(self.choice(routers), method, tuple(routers[k] for k in self.folds), seed)
+        return self.figures(self.choice(routers), method, tuple(routers[k] for k in self.folds), seed, self._moves(routers))
 
-    def figures(self, choice: np.ndarray, method: str, routers: tuple[str, ...], seed: int = 0) -> HeldOut:
-        """Means and intervals of (n,) actions that these prompts had no say in."""
+    def _moves(self, routers: Mapping[int, str]) -> np.ndarray:
+        """(2,) standard errors of quality and cost a request that come from choosing router and thresholds anew, by the delete-a-fold
+        jackknife: what each fold's policy does on all prompts. A read-off averages over folds; the policy in use is one such choice."""
+        means = np.stack([self._means(self.read(routers[k], self.thresholds(routers[k], (k,)), self.rows)) for k in self.folds])
+        g = len(self.folds)
+        return np.sqrt((g - 1) / g * ((means - means.mean(0)) ** 2).sum(0))
+
+    def _means(self, choice: np.ndarray) -> np.ndarray:
+        return np.array([self.w @ self.q[self.rows, choice], self.w @ self.c[self.rows, choice]])
+
+    def figures(self, choice: np.ndarray, method: str, routers: tuple[str, ...], seed: int = 0, moves: np.ndarray | None = None) -> HeldOut:
+        """Means and intervals of (n,) actions that these prompts had no say in.
+
+        Args:
+            moves: standard errors of quality and cost that the intervals should hold besides.
+        """
         m, at = self.matrix, (self.rows, choice)
         lost = self.lost[at]
         columns = np.stack([self.q[at], self.c[at], m.quality[:, -1], m.cost[:, -1]])
@@ -226,6 +249,11 @@ class Folded:
         method += f"; cluster bootstrap {DRAWS}"
         if simple:
             method += ", score interval of the paired loss"
+        if moves is not None:
+            by = (moves[0], moves[1] / self.cost[-1] if self.cost[-1] > 0 else 0.0, moves[0], moves[1] * 1000)
+            values, limits = (float(loss), float(saving), float(quality), float(cost)), ((-1, 1), (None, 1), (0, 1), (0, None))
+            cis = [_wider(*each) for each in zip(values, cis, by, limits, strict=True)]
+            method += ", widened by how far the choice moves between folds"
         return HeldOut(float(loss), cis[0], float(saving), cis[1], float(quality), cis[2], float(cost), cis[3], method, choice,
                        routers)  # fmt: skip
 
