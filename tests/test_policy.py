@@ -303,3 +303,23 @@ def test_every_text_gets_a_tier(policy, text, metadata):
     found = route(policy, {"prompt": text, "metadata": metadata})
     assert found.tier in ("cheap", "mid", "frontier")
     assert found.score is None or 0 <= found.score <= 1
+
+
+def test_a_cache_is_carried_and_changes_no_decision(tmp_path):
+    from tierwise.exporters import export
+    from tierwise.policy import with_cache
+
+    plain = a_policy(3, SPECS["mean"])
+    semantic = {"similarity_threshold": 0.95, "similarity": "words", "false_rate_upper95": 0.02, "ttl_seconds": 60}
+    cached = with_cache(plain, 3600, semantic)
+    assert cached.id != plain.id and cached.document["cache"]["exact"] == {"ttl_seconds": 3600}
+    assert policy_from_json(to_json(cached)).document == cached.document
+    assert route(cached, {"prompt": "solve this step"}) == route(plain, {"prompt": "solve this step"})
+    for target, file in (("litellm", "config.yaml"), ("litellm-hook", "config.yaml"), ("portkey", "portkey-config.json")):
+        done = export(cached, [], target, tmp_path / target)
+        text = (tmp_path / target / file).read_text()
+        assert "3600" in text and ("type: local" in text or '"simple"' in text)
+        assert any("similar prompts" in n for n in done.notes)
+    assert "cache" not in with_cache(cached).document
+    with pytest.raises(BadInput, match="ttl_seconds"):
+        with_cache(plain, -5)

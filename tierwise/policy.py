@@ -19,7 +19,7 @@ from tierwise.replay import Evaluation, evaluate
 from tierwise.types import Policy, Sample
 
 __all__ = [
-    "Decision", "Evaluation", "evaluate", "make_policy", "policy_from_json", "route", "route_again", "route_lines", "sign", "to_json",
+    "Decision", "Evaluation", "evaluate", "make_policy", "policy_from_json", "route", "route_again", "route_lines", "sign", "to_json", "with_cache",
 ]  # fmt: skip
 
 @dataclass(frozen=True)
@@ -66,6 +66,17 @@ def sign(document: Mapping[str, Any]) -> dict[str, Any]:
 def to_json(policy: Policy) -> str:
     """The policy file: ASCII JSON, one line a part."""
     return readable(policy.document)
+
+
+def with_cache(policy: Policy, exact_ttl_seconds: int | None = None, semantic: Mapping[str, Any] | None = None) -> Policy:
+    """The same decisions with a cache in front; a new policy of the same version. Without either the cache is taken out.
+
+    Raises:
+        BadInput: the settings do not fit the schema.
+    """
+    cache = ({"exact": {"ttl_seconds": exact_ttl_seconds}} if exact_ttl_seconds else {}) | ({"semantic": dict(semantic)} if semantic else {})
+    document = {k: v for k, v in policy.document.items() if k != "cache"} | ({"cache": cache} if cache else {})
+    return as_policy(sign(document))
 
 
 def route(policy: Policy, request: Mapping[str, Any]) -> Decision:

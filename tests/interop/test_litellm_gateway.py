@@ -146,6 +146,17 @@ def test_a_failing_tier_falls_back_but_a_pinned_request_does_not(start_proxy, up
     upstream.broken = set()
 
 
+def test_an_exact_cache_answers_the_same_request_once(start_proxy, upstream, tmp_path):
+    from tierwise.policy import with_cache
+
+    export(with_cache(a_policy(2), 600), [], "litellm", tmp_path)
+    proxy = start_proxy(tmp_path, placeholders(tmp_path, upstream.base))
+    upstream.calls.clear()
+    for text in ("one", "one", "two", "one"):
+        proxy.ask({"model": "auto", "messages": [{"role": "user", "content": text}]})
+    assert len(upstream.calls) == 2
+
+
 HOSTILE = ('"; import os; os._exit(3) #', "'''\nimport os; os._exit(3)\nr'''", "{{7*7}} ${HOME} %s", "os.environ/PATH", "\\",
            "a\n- b: !!python/object/apply:os._exit [3]")  # fmt: skip
 

@@ -142,6 +142,11 @@ def _common_notes(policy: Policy) -> tuple[str, ...]:
     document, notes = policy.document, []
     if document["simulated"]:
         notes.append("Simulated: this policy was tuned on simulated models. It shows the form; its figures say nothing about real models.")
+    if semantic := document.get("cache", {}).get("semantic"):
+        notes.append(
+            f"A cache of similar prompts (similarity at least {semantic['similarity_threshold']:g} by {semantic['similarity']}) is in the policy only: "
+            "another similarity needs a threshold of its own, measured again."
+        )
     if document.get("expires", "9") < datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"):
         notes.append(f"Expired on {document['expires'][:10]}: models and prices may have moved since; tune again on fresh outcomes.")
     return tuple(notes)

@@ -40,6 +40,9 @@ class Groups:
 
         router = {"num_retries": 1, "timeout": 600, "fallbacks": self.fallbacks} | sections.pop("router_settings", {})
         general = {"general_settings": {"master_key": "os.environ/LITELLM_MASTER_KEY"}}
+        if exact := self.document.get("cache", {}).get("exact"):
+            settings = {"cache": True, "cache_params": {"type": "local", "ttl": exact["ttl_seconds"]}}
+            sections["litellm_settings"] = sections.get("litellm_settings", {}) | settings
         document = {"model_list": [*self.models, *more], "router_settings": router, **sections, **general}
         return head(self.document, self.needs) + yaml.safe_dump(document, sort_keys=False, allow_unicode=False, width=120)
 

@@ -38,6 +38,9 @@ def compile(policy: Policy) -> Compiled:
     rules = _rule_names(document)
     config = {"strategy": {"mode": "conditional", "conditions": _conditions(document, layout, rules), "default": layout.default},
               "targets": layout.targets}  # fmt: skip
+    if exact := document.get("cache", {}).get("exact"):
+        config["cache"] = {"mode": "simple", "max_age": exact["ttl_seconds"]}
+        layout.notes.append("The cache is Portkey's own; its self-hosted gateway from npm has it switched off.")
     if len(json.dumps(config)) > LONGEST:
         layout.notes.append(f"{CONFIG} is too long for a request header: save it at Portkey and send its id, or start the gateway with "
                             "NODE_OPTIONS=--max-http-header-size=262144.")  # fmt: skip

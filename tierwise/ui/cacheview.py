@@ -7,6 +7,7 @@ import streamlit as st
 
 from tierwise.types import Run
 from tierwise.ui import figures, parts, state
+from tierwise.ui.frame import EXPORT
 from tierwise.ui.parts import Figure
 
 COLUMNS = {
@@ -79,8 +80,34 @@ def caching(run: Run) -> None:
         frame, hide_index=True, placeholder="", alt="Hits and false hits at each threshold",
         column_config={COLUMNS[c]: share for c in ("hits", "exact", "upper", "saved")},
     )  # fmt: skip
+    _keep(best)
     st.caption(
         "Prompts arrive in the order of their set; words and letters tell how similar they are. The false rate is a 95 % limit. "
         "Prompt sets repeat themselves less than traffic does: draw one from your traffic for a figure to go by. "
         "A cache answers first; what routing saves is then saved on the misses, so the two percentages never add."
     )
+
+
+def _keep(best) -> None:
+    """Put the cache into a saved policy: the exact one goes into gateway files, the threshold stays with the policy."""
+    policies = state.store().policies.list()
+    if not policies:
+        return
+    names = {p.id: f"{p.name}, {p.version}" for p in policies}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.selectbox("Policy", list(names), format_func=names.get, key="cache_policy", width=320)
+        hours = st.number_input("Hours an answer is kept", 1, 8760, 1, key="cache_hours", width=180)
+        if st.button("Add this cache to it", icon=":material/cached:", key="cache_keep"):
+            from tierwise.policy import with_cache
+
+            seconds = int(hours) * 3600
+            semantic = best and {
+                "similarity_threshold": best.threshold, "similarity": "words and letters by TF-IDF",
+                "false_rate_upper95": best.false_rate_upper95, "ttl_seconds": seconds,
+            }  # fmt: skip
+            policy = next(p for p in policies if p.id == chosen)
+            with parts.guard():
+                kept = with_cache(policy, seconds, semantic)
+                if kept.id not in names:
+                    state.store().policies.add(kept)
+            st.switch_page(EXPORT, query_params={"policy": kept.id})
