@@ -159,8 +159,7 @@ def test_call(store: Store, tier: Tier) -> Diagnosis:
     store.attempts.commit(TEST_RUN, [Settlement(attempt, "answered", reply.cost_usd, reply.error, 200)])
     if reply.status in ("empty", "failed"):
         return Diagnosis(False, f"It answered, but not with text: {reply.error}.", reply.latency_s, reply.cost_usd, reply.served_model)
-    asked = tier.model.rpartition("/")[2]
-    other = reply.served_model and asked not in reply.served_model and reply.served_model not in tier.model
+    other = not tier.served_by(reply.served_model)
     says = f"It answered in {reply.latency_s:.1f} s."
     if other:
         says += f" But another model served: {reply.served_model}. Look for a fallback or an alias on the way."

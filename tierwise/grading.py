@@ -137,11 +137,14 @@ def record_manual(
     return grade
 
 
-def matrix(store: Store, run_id: str, scorer: str | None = None) -> OutcomeMatrix:
+def matrix(store: Store, run_id: str, scorer: str | None = None, as_asked: bool = False) -> OutcomeMatrix:
     """A graded run as arrays, prompts in the order of their set, tiers in the order of the run.
 
     The grade that counts for an answer is a person's newest, else the newest of the scorer in use: `scorer` if given, else the run's own,
     else the one used last. When that grade has no value the answer is unscored. Repeats of a cell are averaged over the scored ones.
+
+    Args:
+        as_asked: leave out answers that came under another model's name than the tier's (a fallback or an alias on the way).
 
     Raises:
         NotReady: the run has no grades, or none by `scorer`; says which it has.
@@ -163,6 +166,11 @@ def matrix(store: Store, run_id: str, scorer: str | None = None) -> OutcomeMatri
     people = standing(grades[manual])
     by_scorer, by_person = place.newest(grades[automatic]), place.newest(people)
     quality = np.where(np.isnan(by_person), np.where(failed | place.graded(people), np.nan, by_scorer), by_person)
+    if as_asked:
+        tiers = {t.name: t for t in run.tiers}
+        asked_of, served = outcomes["tier"].to_numpy(object)[keep], outcomes["served_model"].to_numpy(object)[keep]
+        strange = [not tiers[t].served_by(m if isinstance(m, str) else None) for t, m in zip(asked_of, served, strict=True)]
+        quality = np.where(place.flags(at[np.array(strange, bool)]), np.nan, quality)
     cost, latency = (_mean(place.values(at, outcomes[c][keep])) for c in ("cost_usd", "latency_s"))
     return OutcomeMatrix(
         run, samples, _mean(quality), cost, latency, truncated=cut.any(2), failed=asked.any(2) & (failed | ~asked).all(2), scorer=ref

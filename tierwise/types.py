@@ -109,6 +109,11 @@ class Tier:
     def simulated(self) -> bool:
         return self.model.startswith("sim/")
 
+    def served_by(self, model: str | None) -> bool:
+        """Whether the model that a reply names is the one asked for, as far as names tell; a dated version of it is."""
+        asked, served = self.model.rpartition("/")[2].lower(), (model or "").lower()
+        return not served or asked in served or served in self.model.lower()
+
 
 @dataclass(frozen=True)
 class Run:

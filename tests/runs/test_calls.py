@@ -129,3 +129,19 @@ def test_a_cap_that_is_no_sum_is_refused(store, provider, started, tier, monkeyp
     with pytest.raises(BadInput, match="TIERWISE_DAILY_CAP_USD"):
         started(tier())
     assert provider.seen == []
+
+
+def test_answers_under_another_name_can_be_left_out(store, provider, started, tier):
+    from tierwise.grading import matrix
+
+    provider.fault = lambda body, before: "other_model" if body["messages"][-1]["content"] in ("prompt 0", "prompt 1") else None
+    run = started(tier(), n=5)
+    assert matrix(store, run.id).quality[:, 0].tolist() == [1.0] * 5
+    kept = matrix(store, run.id, as_asked=True).quality[:, 0]
+    assert [q != q for q in kept] == [True, True, False, False, False]
+
+
+@pytest.mark.parametrize(("model", "served", "same"), [("gpt-4o", "gpt-4o-2024-08-06", True), ("openai/gpt-4o", "gpt-4o", True), ("openrouter/meta/x", "meta/x", True),
+                                                       ("openai/small", "large", False), ("litellm_proxy/small", "gpt-4o-mini", False), ("openai/m", None, True)])  # fmt: skip
+def test_who_served_is_told_by_name(model, served, same):
+    assert Tier("t", model).served_by(served) is same

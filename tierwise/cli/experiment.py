@@ -191,6 +191,7 @@ def _say_now_and_then(noun: str) -> Callable[[int, int], None]:
 def _run_and_scorer(p: argparse.ArgumentParser) -> None:
     p.add_argument("run", metavar="RUN")
     p.add_argument("--scorer", help="whose grades count; the run's own scorer without it")
+    p.add_argument("--as-asked", action="store_true", help="leave out answers that came under another model's name")
 
 
 @command("summary", "Quality, cost and latency of each tier of a run.", _run_and_scorer)
@@ -200,7 +201,7 @@ def summary(a: argparse.Namespace, store: Store) -> Result:
     from tierwise.summary import summary as summarise
 
     found = store.runs.get(a.run)
-    graded = matrix(store, found.id, a.scorer)
+    graded = matrix(store, found.id, a.scorer, as_asked=a.as_asked)
     tiers, kinds = summarise(graded), by_request_type(graded)
     lines = [f"{found.name}{' (simulated)' if found.simulated else ''}: quality with 95% interval, cost per 1,000 requests"]
     for t in tiers:

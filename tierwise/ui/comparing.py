@@ -66,7 +66,23 @@ def tier_table(run: Run, rows: list) -> None:
         n = f"{most:,}" if least == most else f"{least:,} to {most:,}"
         shifts = ", ".join(f"{t.name} {figures.points(c.difference)}" for t, c in zip(run.tiers, found, strict=True) if c is not None)
         parts.plain(f"Corrected by {n} human grades a tier: {shifts} against the automatic grades.")
-    parts.notes(remarks(rows), icon=":material/warning:")
+    parts.notes(remarks(rows) + served(run), icon=":material/warning:")
+
+
+def served(run: Run) -> list[str]:
+    """Tiers that were answered under another model's name: a fallback or an alias on the way."""
+    found = []
+    seen = readings.outcomes(run).groupby(["tier", "served_model"]).size()
+    for tier in run.tiers:
+        names = seen[tier.name] if tier.name in seen.index.get_level_values(0) else {}
+        others = {name: n for name, n in dict(names).items() if not tier.served_by(name)}
+        if others and run.kind == "live":
+            listed = ", ".join(list(others)[:3])
+            found.append(
+                f"{figures.count(sum(others.values()), 'answer')} of {tier.name} came under another model's name ({listed}): "
+                "look for a fallback or an alias in the gateway before you believe its figures."
+            )
+    return found
 
 
 def remarks(rows: list) -> list[str]:

@@ -44,6 +44,11 @@ def ledger(run: Run) -> None:
         alt="Requests and dollars by tier",
         column_config={"paid": money, "not known": money},
     )
+    prices = run.params.get("prices", {})
+    if prices:
+        sources = {t: "as typed" if p["source"] == "tier" else p["source"] for t, p in prices.items()}
+        told = [f"{t} {sources[t]}{', ' + p['as_of'] if p.get('as_of') else ''}" for t, p in prices.items()]
+        parts.plain(f"Prices, fixed when the run was planned: {'; '.join(told)}.")
     newest = state.store().attempts.frame(run.id, newest=SHOWN)
     shown = pd.DataFrame(
         {
