@@ -32,7 +32,9 @@ def import_evalset(a: argparse.Namespace, store: Store) -> Result:
 
 
 def _results_arguments(p: argparse.ArgumentParser) -> None:
-    p.add_argument("file", metavar="FILE", help="one row a prompt and model: sample_id, prompt, model, score, ... ")
+    p.add_argument("file", metavar="FILE", nargs="+", help="one row a prompt and model: sample_id, prompt, model, score, ...; or the results "
+                   "of another tool, one file or one for each model")  # fmt: skip
+    p.add_argument("--format", default="auto", help="promptfoo, inspect, openai-evals or openai-evals-hosted; told by its shape without it")
     p.add_argument("--name", required=True)
     p.add_argument("--models", metavar="A,B,C", help="the tier order, cheapest first; all models by mean cost without it")
     p.add_argument("--map", action="append", default=[], metavar="COLUMN=FIELD", help="use this column for that field")
@@ -41,8 +43,14 @@ def _results_arguments(p: argparse.ArgumentParser) -> None:
 @command("import-results", "Keep recorded outcomes of models as a graded run.", _results_arguments)
 def import_results(a: argparse.Namespace, store: Store) -> Result:
     from tierwise.importers.recorded import import_results as importer
+    from tierwise.importers.tools import joined
 
-    run = importer(store, read(a.file), Path(a.file).name, a.name, tiers=names(a.models), mapping=pairs(a.map, "--map") or None)
+    data, filename, told = read(a.file[0]), Path(a.file[0]).name, []
+    if len(a.file) > 1 or a.format != "auto":
+        data, filename, told = joined([(read(f), Path(f).name) for f in a.file], a.format)
+    for line in told:
+        say(line)
+    run = importer(store, data, filename, a.name, tiers=names(a.models), mapping=pairs(a.map, "--map") or None)
     if run.note:
         say(run.note)
     n = store.evalsets.info(run.evalset_id).size

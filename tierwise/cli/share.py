@@ -101,3 +101,19 @@ def import_bundle(a: argparse.Namespace, store: Store) -> Result:
             "policies": done.policies, "notes": list(done.notes)}  # fmt: skip
     text = f"{done.run.name}: {done.prompts:,} prompts, {done.outcomes:,} outcomes, {done.grades:,} grades, {done.policies} new policies"
     return Result(data, f"{text} ({done.run.id}).")
+
+
+def _promptfoo_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("evalset", metavar="EVALSET", help="name or id of a prompt set")
+    p.add_argument("--tiers", required=True, metavar="FILE.toml", help="the models, as for run")
+    p.add_argument("--out", required=True, metavar="promptfooconfig.yaml")
+
+
+@command("export-promptfoo", "Write a prompt set and its tiers as a promptfoo configuration.", _promptfoo_arguments)
+def export_promptfoo(a: argparse.Namespace, store: Store) -> Result:
+    from tierwise.promptfoo_config import to_promptfoo
+    from tierwise.tiers import load_tiers_toml
+
+    evalset = store.evalsets.get(a.evalset)
+    target = write(a.out, to_promptfoo(evalset, load_tiers_toml(read(a.tiers))))
+    return Result({"file": str(target), "n": len(evalset.samples)}, f"{target}: {len(evalset.samples):,} prompts of {evalset.name}.")

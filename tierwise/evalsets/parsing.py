@@ -39,8 +39,11 @@ def parse_evalset(data: bytes, filename: str, name: str, mapping: Mapping[str, s
     Raises:
         BadInput: the file is no table, or the mapping names what is not there.
     """
+    from tierwise.importers.tools import translated
+
+    data, filename, taken = translated(data, filename, "prompts")
     table = read_table(data, filename)
-    notices, problems = list(table.notices), list(table.problems)
+    notices, problems = [*taken, *table.notices], list(table.problems)
     uses = guess(table)
     try:
         uses = told(table, mapping or {}, uses)

@@ -12,6 +12,7 @@ from tierwise.evalsets.conversation import NotAConversation, conversation
 from tierwise.evalsets.parsing import MAX_PROBLEMS, error_of
 from tierwise.importers.cells import READ, Wrong, text
 from tierwise.importers.layout import Layout, layout_of
+from tierwise.importers.tools import translated
 from tierwise.tables import Problem, Table, read_table
 from tierwise.tables.table import numbers, short
 from tierwise.types import Sample
@@ -65,6 +66,7 @@ class Results:
 
 def read_results(data: bytes, filename: str, mapping: Mapping[str, str] | None = None) -> Results:
     """Raises BadInput when the file is no table of results; what is wrong in single cells is in `problems`."""
+    data, filename, told = translated(data, filename, "results")
     table = read_table(data, filename, MAX_ROWS)
     if table.problems:
         raise error_of(list(table.problems), filename)
@@ -73,7 +75,7 @@ def read_results(data: bytes, filename: str, mapping: Mapping[str, str] | None =
     except BadInput as error:
         raise BadInput(f"{filename}: {error}") from error
     notes = _ids_of_rows(table, layout, mapping or {})
-    results = Results(table, layout, notes=[*notes, *table.notices, *([layout.note] if layout.note else [])])
+    results = Results(table, layout, notes=[*told, *notes, *table.notices, *([layout.note] if layout.note else [])])
     differing: dict[str, list[int]] = defaultdict(list)
     first: dict[Key, int] = {}
     for row, cells in enumerate(table.rows, 1):
