@@ -19,7 +19,7 @@ FILES = ("prompt_set.json", "prompts.jsonl", "run.json", "outcomes.jsonl", "grad
 MOST_BYTES = 512 * 1024 * 1024
 """Of all files, unpacked."""
 MOST_PACKED = 200 * 1024 * 1024
-MOST_RATIO = 300
+MOST_RATIO = 500
 """Unpacked to packed; text of people and models is far below it."""
 SMALL = 1024 * 1024
 """Files below this are not asked for their ratio."""
