@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 from tierwise.cli.command import Result, command
 from tierwise.cli.decide import _answers, _policy
-from tierwise.cli.share import write
+from tierwise.cli.share import run_or_policy, write
+from tierwise.errors import BadInput
 from tierwise.gate import MAX_COST_RISE, MAX_LOSS
 from tierwise.store import Store
+from tierwise.summary import TierSummary
+from tierwise.types import Policy, Run
 
 MARKS = {True: "pass", False: "FAIL", None: "skip"}
 
@@ -44,3 +48,49 @@ def gate(a: argparse.Namespace, store: Store) -> Result:
     problem = f"policy {policy.name!r} does not hold on run {run.name!r}: {' '.join(r.says for r in failed)}" if failed else None
     data = result.to_json() | {"junit": str(Path(a.junit)) if a.junit else None}
     return Result(data, "\n".join(lines), problem)
+
+
+def _compare_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("a", metavar="A", help="a run, or a policy")
+    p.add_argument("b", metavar="B", help="another of the same kind")
+    p.add_argument("--on", metavar="RUN", help="of two policies: the run whose prompts both decide; the one A was tuned on without it")
+    p.add_argument("--scorer", help="whose grades count")
+
+
+@command("compare", "Two policies on one run, or two runs, side by side.", _compare_arguments)
+def compare(a: argparse.Namespace, store: Store) -> Result:
+    from tierwise.grading import matrix
+    from tierwise.sidebyside import compare_policies, compare_runs
+
+    first, second = (run_or_policy(store, key) for key in (a.a, a.b))
+    if isinstance(first, Policy) != isinstance(second, Policy):
+        raise BadInput("One is a run and the other a policy; compare two runs, or two policies.")
+    if isinstance(first, Run):
+        runs = compare_runs(matrix(store, first.id, a.scorer), matrix(store, second.id, a.scorer))
+        lines = [f"A: {_called(runs.names[0], runs.simulated[0])}", f"B: {_called(runs.names[1], runs.simulated[1])}"]
+        lines += [f"  {_tier('A', x)} | {_tier('B', y)}" for x, y in runs.tiers]
+        lines += [f"  {difference}" for difference in runs.differences] or ["  They share no prompt, so nothing is paired."]
+        return Result(runs.to_json(), "\n".join(lines))
+    run = store.runs.get(a.on or first.run_id)
+    graded = matrix(store, run.id, a.scorer)
+    cascade = any("cascade" in p.document for p in (first, second))
+    both = compare_policies(first, second, graded, _answers(store, run.id, graded) if cascade else None)
+    lines = [f"On {_called(run.name, both.simulated)}, {both.agree:.1%} of the prompts go to the same model."]
+    for letter, e in zip("AB", both.evaluations, strict=True):
+        fitted = "; tuned on these prompts" if e.same_prompts else ""
+        low, high = (100 * v for v in e.loss_ci95)
+        figures = f"quality {e.quality:.2%}, ${e.cost_per_1k_usd:.4f} per 1,000, saves {e.saving:.1%}"
+        lines.append(f"  {letter}: {e.policy.name} {e.policy.version}: {figures}, loses {e.loss * 100:.2f} points [{low:.2f}, {high:.2f}], "
+                     f"n = {e.n:,}{fitted}")  # fmt: skip
+    return Result(both.to_json(), "\n".join([*lines, f"  {both.quality}"]))
+
+
+def _called(name: str, simulated: bool) -> str:
+    return f"{name} (simulated)" if simulated else name
+
+
+def _tier(letter: str, t: TierSummary | None) -> str:
+    if t is None:
+        return f"{letter} has no such tier"
+    cost = "unpriced" if math.isnan(t.cost_per_1k_usd) else f"${t.cost_per_1k_usd:.4f}"
+    return f"{letter} {t.tier}: {t.quality:.2%} [{t.quality_ci95[0]:.2%}, {t.quality_ci95[1]:.2%}] n={t.n}, {cost}"

@@ -1,0 +1,30 @@
+"""Downloads that are made when they are clicked, as a browser gets them."""
+
+import zipfile
+
+import pytest
+
+
+pytestmark = pytest.mark.e2e
+
+
+def saved(visitor, button, tmp_path):
+    with visitor.page.expect_download() as waiting:
+        visitor.page.get_by_role("button", name=button, exact=True).first.click()
+    path = tmp_path / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    return path
+
+
+def test_report_results_bundle_and_chart_from_the_screens(visit, tmp_path):
+    visitor = visit("/compare")
+    report = saved(visitor, "Report", tmp_path)
+    assert report.name == "demo-support-mix-report.html" and "Quality against cost" in report.read_text(encoding="utf-8")
+    bundle = saved(visitor, "Bundle", tmp_path)
+    assert zipfile.ZipFile(bundle).testzip() is None and bundle.name == "demo-support-mix.tierwise.zip"
+    visitor.page.get_by_role("button", name="Results").first.click()
+    assert saved(visitor, "CSV", tmp_path).read_bytes().startswith(b"\xef\xbb\xbfsample_id,")
+    assert visitor.page.locator("[data-testid=stException]").count() == 0
+    tune = visit("/tune")
+    assert saved(tune, "Chart", tmp_path).read_text(encoding="utf-8").startswith("<svg")
+    assert visitor.outside == [] and tune.outside == []
