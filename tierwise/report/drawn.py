@@ -32,7 +32,7 @@ def route(subject: Subject, rows: list[TierSummary]) -> Route | None:
         found["oracle"] = Spot("perfect router", oracle.cost_per_1k_usd, oracle.quality)
     if subject.tuning is not None:
         found |= _routed(subject)
-    return Route(**found)
+    return Route(**found, heldout=_held_out(subject))
 
 
 def _routed(subject: Subject) -> dict[str, Any]:
@@ -48,12 +48,19 @@ def _routed(subject: Subject) -> dict[str, Any]:
         found["band"] = [tuple(map(float, row)) for row in zip(band["cost"], band["low"], band["high"], strict=True)]
     aim = tuning.aim
     found["target"] = tuning.frontier.quality - aim.max_loss if aim.max_loss is not None else aim.min_quality
-    held = subject.expected
-    cost, quality, loss = (held[name] for name in ("cost_per_1k_usd", "quality", "loss")) if held is not None else (None,) * 3
-    if held is not None and cost.value is not None and quality.value is not None and loss.ci95 is not None:
-        top = quality.value + (loss.value or 0.0)
-        found["heldout"] = Spot("held-out", cost.value, quality.value, top - loss.ci95[1], top - loss.ci95[0])
     return found
+
+
+def _held_out(subject: Subject) -> Spot | None:
+    """What to expect, with the interval of the paired loss."""
+    held = subject.expected
+    if held is None:
+        return None
+    cost, quality, loss = (held[name] for name in ("cost_per_1k_usd", "quality", "loss"))
+    if cost.value is None or quality.value is None or loss.ci95 is None:
+        return None
+    top = quality.value + (loss.value or 0.0)
+    return Spot("held-out", cost.value, quality.value, top - loss.ci95[1], top - loss.ci95[0])
 
 
 def mix(random_mix: Any) -> list[tuple[float, float]]:
