@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import make_matrix
 from tierwise.aims import Aim
 from tierwise.answers import Answers, agree, agreement, answers_of, said
-from tierwise.cascade import Cascade, calls, confidences, decide, fit, possible, simulate
+from tierwise.cascade import Cascade, calls, confidences, decide, fit, possible, replay
 from tierwise.cascade_frontier import cascade_frontier
 from tierwise.errors import BadInput, NotFound, NotReady
 from tierwise.tuning import CascadeTuning, tune
@@ -74,7 +74,7 @@ def test_every_call_is_paid_and_served_as_a_loop_over_prompts_says(repeats):
     wanted = {"cascade:cheap+mid"} | ({"cascade:cheapx3", "cascade:midx3"} if repeats == 3 else set())
     assert set(rules) == wanted
     for rule in rules.values():
-        sim = simulate(rule, m, answers)
+        sim = replay(rule, m, answers)
         keep = m.tiers.index(rule.keep)
         for i in range(0, len(m), 17):
             if rule.sign == "agreement":
@@ -100,9 +100,9 @@ def test_a_confidence_in_the_metadata_is_a_sign():
     m = replace(m, samples=samples)
     (rule,) = possible(m, None, confidences(m))
     assert rule.name == "cascade:mid?" and rule.paid == ("mid",)
-    assert simulate(rule, m, None, confidences(m)).doubt == pytest.approx(1 - m.quality[:, 1])
+    assert replay(rule, m, None, confidences(m)).doubt == pytest.approx(1 - m.quality[:, 1])
     with pytest.raises(NotReady, match="no confidence"):
-        simulate(rule, m)
+        replay(rule, m)
 
 
 def test_a_cascade_that_cannot_be_is_refused():
@@ -112,9 +112,9 @@ def test_a_cascade_that_cannot_be_is_refused():
     with pytest.raises(BadInput, match="once"):
         Cascade(("cheap", "frontier"), "frontier")
     with pytest.raises(BadInput, match="no tier 'big'"):
-        simulate(Cascade(("cheap", "big"), "frontier"), m, answers)
+        replay(Cascade(("cheap", "big"), "frontier"), m, answers)
     with pytest.raises(NotReady, match="answers"):
-        simulate(Cascade(("cheap", "mid"), "frontier"), m)
+        replay(Cascade(("cheap", "mid"), "frontier"), m)
     with pytest.raises(NotReady, match="No cascade can be tried"):
         tune(m, router="cascade")
     with pytest.raises(NotFound, match="cascade:cheap"):
@@ -123,7 +123,7 @@ def test_a_cascade_that_cannot_be_is_refused():
 
 def test_no_fold_weighs_its_own_sign():
     m, answers = answered()
-    sim, fold = simulate(possible(m, answers)[0], m, answers), np.arange(len(m)) % 5
+    sim, fold = replay(possible(m, answers)[0], m, answers), np.arange(len(m)) % 5
     before = np.random.default_rng(0).random(len(m))
     quality = sim.quality.copy()
     quality[fold == 2] = 1 - quality[fold == 2]
@@ -136,7 +136,7 @@ def test_no_fold_weighs_its_own_sign():
 
 def test_the_frontier_of_a_cascade_is_what_its_thresholds_do():
     m, answers = answered()
-    sim = simulate(possible(m, answers)[0], m, answers)
+    sim = replay(possible(m, answers)[0], m, answers)
     fitted = fit(sim, np.random.default_rng(0).random(len(m)), np.arange(len(m)) % 5, m.weights)
     frontier, rows = cascade_frontier(fitted, m), np.arange(len(m))
     p = frontier.points
@@ -216,7 +216,7 @@ def test_recorded_agreement_is_worth_what_was_published(recorded):
     frame = pd.read_parquet(recorded / "zeroeval.parquet", columns=["sample_id", "model", "output"])
     outputs = frame[frame["model"].isin(models)].pivot(index="sample_id", columns="model", values="output")[models]
     answers = Answers(outputs.loc[[s.id for s in m.samples]].to_numpy(object)[:, :, None])
-    sim = simulate(possible(m, answers)[0], m, answers)
+    sim = replay(possible(m, answers)[0], m, answers)
     kept = sim.doubt == 0
     cost = np.where(kept, sim.cost[:, 0], sim.cost[:, 1]).mean() / sim.cost[:, 2].mean()
     assert (1 - kept.mean(), cost - 1) == pytest.approx((0.32, -0.388), abs=0.01)

@@ -70,7 +70,7 @@ class Cascade:
 
 
 @dataclass(frozen=True)
-class Simulated:
+class Replayed:
     """A cascade on the prompts of a matrix; actions are KEPT, ESCALATED and STRAIGHT."""
 
     cascade: Cascade
@@ -108,9 +108,9 @@ def possible(matrix: OutcomeMatrix, answers: Answers | None, confidence: Mapping
     return found + [Cascade((t,), top, "repeats", repeats[t], answers.compare_as) for t in lower if repeats[t] > 1]
 
 
-def simulate(
+def replay(
     cascade: Cascade, matrix: OutcomeMatrix, answers: Answers | None = None, confidence: Mapping[str, np.ndarray] | None = None
-) -> Simulated:
+) -> Replayed:
     """What a cascade would have done, from stored outcomes.
 
     Args:
@@ -132,7 +132,7 @@ def simulate(
         asked = values[:, first].sum(1)
         return np.stack([asked, asked + values[:, top], values[:, top]], axis=1)
 
-    return Simulated(cascade, doubt, quality, chain(matrix.cost), chain(matrix.latency))
+    return Replayed(cascade, doubt, quality, chain(matrix.cost), chain(matrix.latency))
 
 
 def _doubt(
@@ -169,9 +169,9 @@ def _number(value: Any) -> float:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A simulated cascade with held-out scores: `scores[:, 0]` before any call, `scores[:, 1]` after the first calls."""
+    """A replayed cascade with held-out scores: `scores[:, 0]` before any call, `scores[:, 1]` after the first calls."""
 
-    simulated: Simulated
+    replayed: Replayed
     scores: np.ndarray = field(repr=False)
     """(n, 2) in [0, 1]. Straight to the frontier tier from the first threshold on; escalated from the second on."""
     raw_after: np.ndarray = field(repr=False)
@@ -181,14 +181,14 @@ class Fitted:
 
     @property
     def name(self) -> str:
-        return self.simulated.cascade.name
+        return self.replayed.cascade.name
 
-    def on(self, simulated: Simulated, before: np.ndarray) -> "Fitted":
+    def on(self, replayed: Replayed, before: np.ndarray) -> "Fitted":
         """The same rule on other prompts, with the prompt scores of the deployed router."""
-        raw = self.weight * simulated.doubt + (1 - self.weight) * before
+        raw = self.weight * replayed.doubt + (1 - self.weight) * before
         ordered = np.sort(self.raw_after)
         after = (np.searchsorted(ordered, raw, "left") + np.searchsorted(ordered, raw, "right")) / (2 * len(ordered))
-        return Fitted(simulated, np.stack([before, after], axis=1), self.raw_after, self.weight)
+        return Fitted(replayed, np.stack([before, after], axis=1), self.raw_after, self.weight)
 
     def after_spec(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """The score after the calls as a spec for `evaluator.score`, with the doubt in the metadata.
@@ -205,7 +205,7 @@ class Fitted:
         return ranked({"type": "mean", "members": members}, self.raw_after, 1000)
 
 
-def fit(simulated: Simulated, before: np.ndarray, fold: np.ndarray, weights: np.ndarray) -> Fitted:
+def fit(replayed: Replayed, before: np.ndarray, fold: np.ndarray, weights: np.ndarray) -> Fitted:
     """Learn how much the sign and how much the prompt should count, each fold from the others.
 
     The score after the calls is the weighted mean of doubt and the prompt's own score, with the weights of a logistic regression of "the
@@ -217,15 +217,15 @@ def fit(simulated: Simulated, before: np.ndarray, fold: np.ndarray, weights: np.
     """
     from tierwise.routers.crossfit import mid_ranks
 
-    gap = simulated.quality[:, -1] - simulated.quality[:, KEPT]
+    gap = replayed.quality[:, -1] - replayed.quality[:, KEPT]
     raw, ranks = np.empty(len(gap)), np.empty(len(gap))
-    whole = _share(simulated.doubt, before, gap, weights)
+    whole = _share(replayed.doubt, before, gap, weights)
     for k in np.unique(fold):
         here = fold == k
-        own = _share(simulated.doubt[~here], before[~here], gap[~here], weights[~here])
-        raw[here] = own * simulated.doubt[here] + (1 - own) * before[here]
+        own = _share(replayed.doubt[~here], before[~here], gap[~here], weights[~here])
+        raw[here] = own * replayed.doubt[here] + (1 - own) * before[here]
         ranks[here] = mid_ranks(raw[here])
-    return Fitted(simulated, np.stack([before, ranks], axis=1), raw, whole)
+    return Fitted(replayed, np.stack([before, ranks], axis=1), raw, whole)
 
 
 TIE = 0.15

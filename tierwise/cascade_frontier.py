@@ -24,11 +24,11 @@ class CascadeFrontier(Frontier):
 
     @property
     def quality(self) -> float:
-        return float(self.weights @ self.fitted.simulated.quality[:, STRAIGHT])
+        return float(self.weights @ self.fitted.replayed.quality[:, STRAIGHT])
 
     @property
     def cost_per_1k_usd(self) -> float:
-        return float(self.weights @ self.fitted.simulated.cost[:, STRAIGHT]) * 1000
+        return float(self.weights @ self.fitted.replayed.cost[:, STRAIGHT]) * 1000
 
     def at(self, thresholds: Sequence[float]) -> OperatingPoint:
         """What a pair of thresholds gives.
@@ -39,7 +39,7 @@ class CascadeFrontier(Frontier):
         given = np.atleast_1d(np.asarray(thresholds, float))
         if given.shape != (2,) or np.isnan(given).any():
             raise BadInput("A cascade has two thresholds: one before the first calls, one after them.")
-        sim, action = self.fitted.simulated, decide(self.fitted.scores, given)
+        sim, action = self.fitted.replayed, decide(self.fitted.scores, given)
         rows = np.arange(len(action))
         quality, cost = float(self.weights @ sim.quality[rows, action]), float(self.weights @ sim.cost[rows, action]) * 1000
         kept = float(self.weights[action == KEPT].sum())
@@ -58,7 +58,7 @@ def served_shares(kept: np.ndarray, keep: str, tiers: Sequence[str]) -> np.ndarr
 
 def cascade_frontier(fitted: Fitted, matrix: OutcomeMatrix, resolution: int = RESOLUTION) -> CascadeFrontier:
     """Sweep both thresholds: exact while each score has at most a third of `resolution` different values."""
-    sim, weights = fitted.simulated, matrix.weights / matrix.weights.sum()
+    sim, weights = fitted.replayed, matrix.weights / matrix.weights.sum()
     plane = lattice(fitted.scores, sim.quality, sim.cost, matrix.weights, resolution)
     best = pareto(plane.cost, plane.quality)
     kept = plane.read(np.eye(3)[np.full(len(matrix), KEPT)])
@@ -81,7 +81,7 @@ def cascade_frontier(fitted: Fitted, matrix: OutcomeMatrix, resolution: int = RE
 
 def cascade_metrics(fitted: Fitted, matrix: OutcomeMatrix) -> Mapping[str, float | None]:
     """As `metrics.metrics`: AIQ over all pairs of thresholds; APGR and CPT by the score after the calls, counting frontier calls only."""
-    sim = fitted.simulated
+    sim = fitted.replayed
     plane = Plane(fitted.scores, sim.quality, sim.cost, matrix.weights, RESOLUTION // 5)
     calls = metrics(fitted.scores[:, 1], sim.quality[:, [KEPT, STRAIGHT]], sim.cost[:, [KEPT, STRAIGHT]], matrix.weights)
     w = matrix.weights / matrix.weights.sum()
@@ -90,7 +90,7 @@ def cascade_metrics(fitted: Fitted, matrix: OutcomeMatrix) -> Mapping[str, float
 
 def action_matrix(fitted: Fitted, matrix: OutcomeMatrix) -> OutcomeMatrix:
     """The prompts with what the cascade can do with each as columns, in place of tiers: so that any table of tiers can show it."""
-    sim = fitted.simulated
+    sim = fitted.replayed
     keep, top = sim.cascade.keep, sim.cascade.escalate_to
     names = {KEPT: f"{keep} kept", ESCALATED: f"{top} after {keep}", STRAIGHT: top}
     run = replace(matrix.run, tiers=tuple(Tier(names[k], top if k else keep) for k in range(3)))

@@ -12,7 +12,7 @@ import numpy as np
 
 from tierwise import evaluator
 from tierwise.answers import Answers, agreement, said
-from tierwise.cascade import DOUBT, KEPT, Cascade, calls, confidences, simulate
+from tierwise.cascade import DOUBT, KEPT, Cascade, calls, confidences, replay
 from tierwise.errors import BadInput
 from tierwise.lattice import ESCALATED
 from tierwise.types import OutcomeMatrix, Tier
@@ -144,7 +144,7 @@ def replayed(
     own, part = replace(matrix, run=run, **arrays), document["cascade"]
     rule = rule_of(part)
     given = Answers(answers.outputs[:, list(columns)], part["compare_as"]) if answers else None
-    sim = simulate(rule, own, given, confidences(own))
+    sim = replay(rule, own, given, confidences(own))
     served = np.array([names.index(d["tier"]) for d in decided])
     rows = np.arange(len(matrix))
     quality, cost = own.quality[rows, served], own.cost[rows, served]

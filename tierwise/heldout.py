@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from tierwise.aims import Aim
-from tierwise.cascade import Simulated
+from tierwise.cascade import Replayed
 from tierwise.frontier import RESOLUTION as FULL
 from tierwise.intervals import Z, mean_interval
 from tierwise.lattice import Lattice, assign, lattice
@@ -91,7 +91,7 @@ class Folded:
 
     def __init__(
         self, matrix: OutcomeMatrix, scores: Mapping[str, np.ndarray], fold: np.ndarray, aim: Aim,
-        cascades: Mapping[str, Simulated] | None = None,
+        cascades: Mapping[str, Replayed] | None = None,
     ) -> None:  # fmt: skip
         self.matrix, self.scores, self.fold, self.aim = matrix, scores, fold, aim
         self.folds = [int(k) for k in np.unique(fold)]

@@ -71,9 +71,9 @@ def tried(used: OutcomeMatrix, answers: Answers | None, fold: np.ndarray, folds:
     found = {}
     for rule in cascade.possible(used, answers, confidence):
         before = scored(usable(used, (rule.keep, rule.escalate_to)), PROMPT_ROUTER, folds, seed, None)
-        simulated = cascade.simulate(rule, used, answers, confidence)
-        found[rule.name] = Tried(cascade.fit(simulated, before.scores, fold, used.weights), before)
-    found = dict(sorted(found.items(), key=lambda item: item[1].fitted.simulated.agreed))
+        replayed = cascade.replay(rule, used, answers, confidence)
+        found[rule.name] = Tried(cascade.fit(replayed, before.scores, fold, used.weights), before)
+    found = dict(sorted(found.items(), key=lambda item: item[1].fitted.replayed.agreed))
     _TRIED.append((weakref.ref(used), weakref.ref(answers.outputs) if answers else None, (folds, seed), found))
     del _TRIED[:-KEEP]
     return found

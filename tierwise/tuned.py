@@ -160,7 +160,7 @@ class CascadeTuning(Tuning):
 
     @property
     def cascade(self) -> cascade.Cascade:
-        return self.fitted.simulated.cascade
+        return self.fitted.replayed.cascade
 
     @cached_property
     def after_spec(self) -> dict[str, Any]:
@@ -174,7 +174,7 @@ class CascadeTuning(Tuning):
         return (float(np.percentile(seconds, 50)), float(np.percentile(seconds, 95))) if len(seconds) else (math.nan, math.nan)
 
     def explain(self) -> list[str]:
-        sim, at = self.fitted.simulated, self.choice(self.chosen.thresholds)
+        sim, at = self.fitted.replayed, self.choice(self.chosen.thresholds)
         kept, escalated, straight = (float(np.average(at == k, weights=self.matrix.weights)) for k in range(3))
         return [
             f"The rule: {self.cascade.rule}.",

@@ -100,7 +100,7 @@ def tune(
         tried = _named(tried, router, used) if by_cascade else tried
     say("Choosing thresholds", 0.7)
     scores = {name: s.scores for name, s in scored.items()} | {name: t.fitted.scores for name, t in tried.items()}
-    folded = Folded(base, scores, fold, aim, {name: t.fitted.simulated for name, t in tried.items()})
+    folded = Folded(base, scores, fold, aim, {name: t.fitted.replayed for name, t in tried.items()})
     pool = names or list(tried)
     best = folded.best(pool)
     thresholds = folded.thresholds(best, final=True)
@@ -166,10 +166,10 @@ def _judged(
         raise BadInput(f"Router {best} cannot score prompts that it was not tuned on, so it cannot be judged strictly.")
     scores = router.deployed.score(m.samples)
     if fitted:
-        simulated = cascade.simulate(fitted.simulated.cascade, m, answers, cascade.confidences(m))
-        fitted = fitted.on(simulated, scores)
+        replayed = cascade.replay(fitted.replayed.cascade, m, answers, cascade.confidences(m))
+        fitted = fitted.on(replayed, scores)
         scores = fitted.scores
-    half = Folded(m, {best: scores}, np.zeros(len(m), int), folded.aim, {best: fitted.simulated} if fitted else None)
+    half = Folded(m, {best: scores}, np.zeros(len(m), int), folded.aim, {best: fitted.replayed} if fitted else None)
     method = f"strict split: router and thresholds chosen on {len(folded.rows):,} other prompts"
     held = half.figures(half.read(best, thresholds, half.rows), method, (best,), seed)
     at = folded.path(best)
@@ -196,7 +196,7 @@ def _cascade_pays(ranking: list[Candidate], best: str, tried: Mapping[str, scori
     rival = max((worth[name] for name in tried), key=lambda c: c.worth, default=None)
     if rival is None or rival.worth <= worth[best].worth + 0.02:
         return []
-    rule = tried[rival.router].fitted.simulated.cascade.rule
+    rule = tried[rival.router].fitted.replayed.cascade.rule
     return [
         f"A cascade does better here: {rule}. Held-out it saves {rival.saving:.1%} at {rival.loss * 100:.1f} points of loss (the router: "
         f"{worth[best].saving:.1%} at {worth[best].loss * 100:.1f}). Tune with router {rival.router}; gateways cannot run it by themselves."
