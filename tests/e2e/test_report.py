@@ -5,7 +5,9 @@ import re
 import pytest
 
 from tests.report.hostile import hostile_policy, hostile_run
+from tierwise.grading import matrix
 from tierwise.report import chart_svg, policy_report, run_report
+from tierwise.tuning import tune
 
 pytestmark = pytest.mark.e2e
 
@@ -47,7 +49,8 @@ def drawn(page) -> int:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_the_working_example_opens_from_a_file_and_asks_for_nothing(opened, store, demo, dark):
-    page = opened(run_report(store, demo, answers=True), dark=dark)
+    graded = matrix(store, demo.id)
+    page = opened(run_report(store, demo, answers=True, matrix=graded, tuning=tune(graded, router="table")), dark=dark)
     assert page.seen == [] and drawn(page) > 20
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == ("rgb(15, 23, 42)" if dark else "rgb(255, 255, 255)")
