@@ -46,7 +46,7 @@ def tune(a: argparse.Namespace, store: Store) -> Result:
     traffic = store.traffic.get(a.traffic) if a.traffic else None
     graded = matrix(store, found.id, a.scorer)
     weighed, aim, models = reweighted(graded, traffic) if traffic else graded, parse_aim(*(a.aim or ["max-loss=0.02"])), names(a.models)
-    answers = _answers(store, found.id, graded)
+    answers = _answers(store, found.id, weighed)
     told = []
     if not models and len(found.tiers) > 3:
         from tierwise.pool import pool
