@@ -65,7 +65,19 @@ def tuning(run_id: str, version: tuple[int, int], router: str, aim: tuple[str, f
     from tierwise.frontier import Aim
     from tierwise.tuning import tune
 
-    return tune(_matrix(run_id, version), aim=Aim(**{aim[0]: aim[1]}), router=router, options=json.loads(options) if options else None)
+    given = json.loads(options) if options else None
+    return tune(_matrix(run_id, version), aim=Aim(**{aim[0]: aim[1]}), router=router, options=given, answers=_answers(run_id, version))
+
+
+def _answers(run_id: str, version: tuple[int, int]):
+    """The stored answers, so that cascades are tried too; None where only grades were kept."""
+    from tierwise.answers import answers_of
+    from tierwise.errors import NotReady
+
+    try:
+        return answers_of(_outcomes(run_id, version), _matrix(run_id, version))
+    except NotReady:
+        return None
 
 
 def human(run: Run):
