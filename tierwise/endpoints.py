@@ -142,7 +142,7 @@ def test_call(store: Store, tier: Tier) -> Diagnosis:
         return Diagnosis(
             False, f"No key: {name} is not set in the environment that Tierwise was started from. Set it and start Tierwise again."
         )
-    models.load()
+    models.load(tier)
     (attempt,) = store.attempts.commit(TEST_RUN, [Intent((TEST_RUN, tier.name, 0), _most(tier), tier.model)])
     work = models.call(
         tier, TEST_CHAT, max_tokens=TEST_TOKENS, timeout_s=tier.timeout_s or TEST_TIMEOUT_S, request_id=f"tierwise-{TEST_RUN}-{attempt}"

@@ -1,4 +1,6 @@
-"""The only door to live models: one call through LiteLLM is one HTTP request, and what came back is told as it was.
+"""The only door to live models: one call is one HTTP request, and what came back is told as it was.
+
+Servers with an address of their own that speak the OpenAI protocol are asked directly (`wire`), all others through LiteLLM.
 
 LiteLLM retries, falls back and guesses prices on its own unless told otherwise; here it does none of that. Its errors are told apart
 by what went over the wire, since their classes are not reliable (a refused port and a broken reply both come as status 500).
@@ -8,14 +10,15 @@ import asyncio
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
-from tierwise import secrets, settings
+from tierwise import replies, secrets, settings, wire
 from tierwise.errors import BadInput
 from tierwise.prices import cost_usd
 from tierwise.tiers import default_key_env
-from tierwise.types import Outcome, Tier
+from tierwise.replies import CallFailed, Reply
+from tierwise.types import Tier
 
 MAX_ANSWER = 2_000_000
 """Characters of an answer that are kept; a longer one is no answer that anybody reads."""
@@ -23,35 +26,6 @@ MAX_ANSWER = 2_000_000
 MAX_ERROR = 500
 LATE_S = 5.0
 """How long past its time limit a call may take in all: the first ones of a process also wait for LiteLLM to find its parts."""
-
-RETRIED = frozenset({408, 409, 425, 429})
-"""Besides 5xx: statuses that may go away by themselves."""
-
-Billed = Literal["no", "unknown"]
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What one request brought back."""
-
-    status: Literal["ok", "truncated", "empty", "failed"]
-    output: str | None
-    error: str | None
-    finish_reason: str | None
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    cost_usd: float | None
-    """None where the tier is unpriced or the reply carried no token counts."""
-    latency_s: float
-    served_model: str | None
-    first_token_s: float | None = None
-    cached_tokens: int | None = None
-    reasoning_tokens: int | None = None
-
-    def outcome(self, sample_id: str, tier: str, repeat: int, call_key: str | None = None) -> Outcome:
-        told = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Outcome(sample_id, tier, repeat, call_key=call_key, **told)
-
 
 @dataclass(frozen=True)
 class Embedded:
@@ -64,21 +38,10 @@ class Embedded:
     error: str | None = None
 
 
-class CallFailed(Exception):
-    """A request that brought no answer. The message holds no key."""
-
-    def __init__(self, message: str, *, status: int | None, retry: bool, billed: Billed, retry_after_s: float | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        """The HTTP status that arrived, or None."""
-        self.retry = retry
-        self.billed = billed
-        """`unknown` where the provider may have answered all the same: a timeout, a lost connection, a reply that is no JSON."""
-        self.retry_after_s = retry_after_s
-
-
-def load() -> None:
-    """Import LiteLLM, which takes seconds; later calls return at once."""
+def load(*tiers: Tier) -> None:
+    """Import LiteLLM, which takes seconds, unless none of the tiers needs it; later calls return at once."""
+    if tiers and all(wire.speaks(t) for t in tiers):
+        return
     settings.quiet_libraries()
     import litellm
 
@@ -114,16 +77,22 @@ async def call(
     Raises:
         CallFailed: nothing usable came back.
     """
+    key = secrets.key(key_name(tier))
+    headers = secrets.resolve(tier.params.get("extra_headers", {})) | {"X-Client-Request-Id": request_id}
+    began, first = time.monotonic(), None
+    if wire.speaks(tier):
+        answer, first = await wire.complete(
+            tier, messages, max_tokens=max_tokens, timeout_s=timeout_s, headers=headers, key=key, stream=stream
+        )  # fmt: skip
+        reply = _reply(answer, tier, time.monotonic() - began)
+        return replace(reply, first_token_s=first - began) if first is not None else reply
     import litellm
 
-    key = secrets.key(key_name(tier))
     params = {"max_tokens": max_tokens} | {
         k: secrets.resolve(v) for k, v in tier.params.items() if k not in ("max_tokens", "extra_headers")
     }
-    headers = secrets.resolve(tier.params.get("extra_headers", {})) | {"X-Client-Request-Id": request_id}
     if stream:
         params |= {"stream": True, "stream_options": {"include_usage": True}}
-    began, first = time.monotonic(), None
     try:
         async with asyncio.timeout(timeout_s + LATE_S):  # LiteLLM's own timeout does not hold for every provider
             answer = await litellm.acompletion(
@@ -194,7 +163,7 @@ def _reply(answer: Any, tier: Tier, latency_s: float) -> Reply:
         cost = None if prompt is None else cost_usd(prompt, completion or 0, tier, cached or 0)
     choices = getattr(answer, "choices", None) or []
     choice = choices[0] if choices else None
-    finish = str(choice.finish_reason) if choice is not None and choice.finish_reason else None
+    finish = str(found) if (found := getattr(choice, "finish_reason", None)) else None
     text = getattr(getattr(choice, "message", None), "content", None)
     if isinstance(text, str) and not text.isascii():
         text = text.encode("utf-8", "replace").decode()  # half a surrogate pair is no UTF-8, and no store keeps it
@@ -230,28 +199,18 @@ def _failure(error: Exception, key: str | None) -> CallFailed:
         (r for e in chain if not type(e).__module__.startswith("litellm") and (r := getattr(e, "response", None)) is not None), None
     )
     status = getattr(response, "status_code", None)
-    if any(name == "ContextWindowExceededError" for name in names):
-        return CallFailed(f"the prompt does not fit the model's context window: {said}", status=status, retry=False, billed="no")
+    if "ContextWindowExceededError" in names:
+        return replies.too_long(status, said)
     if isinstance(status, int) and status >= 400:
-        wait = _seconds(response.headers.get("retry-after"))
-        return CallFailed(
-            f"HTTP {status}: {said}", status=status, retry=status in RETRIED or status >= 500, billed="no", retry_after_s=wait
-        )
+        return replies.refused(status, said, response.headers.get("retry-after"))
     if names & {"ConnectError", "ConnectTimeout", "ClientConnectorError", "ConnectionRefusedError", "ClientConnectorDNSError", "gaierror"}:
-        return CallFailed(f"no connection: {said}", status=None, retry=True, billed="no")
+        return replies.not_reached(said)
     if any("Timeout" in name for name in names):
-        return CallFailed("no answer in time; it may have been billed", status=None, retry=True, billed="unknown")
+        return replies.late()
     if "JSONDecodeError" in names:
-        return CallFailed("the reply was not JSON; it may have been billed", status=None, retry=True, billed="unknown")
-    if names & {
-        "ReadError",
-        "ServerDisconnectedError",
-        "RemoteProtocolError",
-        "ClientPayloadError",
-        "ClientOSError",
-        "ConnectionResetError",
-    }:
-        return CallFailed("the connection was lost; it may have been billed", status=None, retry=True, billed="unknown")
+        return replies.garbled()
+    if names & {"ReadError", "ServerDisconnectedError", "RemoteProtocolError", "ClientPayloadError", "ClientOSError", "ConnectionResetError"}:
+        return replies.lost()
     own = getattr(error, "status_code", None)  # LiteLLM refused the call itself: an unknown model, a parameter, a missing key
     if type(error).__module__.startswith("litellm") and ((isinstance(own, int) and 400 <= own < 500) or "Missing" in said):
         return CallFailed(said, status=own, retry=False, billed="no")
@@ -264,11 +223,3 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
-
-
-def _seconds(value: str | None) -> float | None:
-    """A Retry-After header in seconds; a date or nonsense is none."""
-    try:
-        return min(max(float(value), 0.0), 300.0) if value else None
-    except ValueError:
-        return None

@@ -11,6 +11,10 @@ from tierwise.store import Store
 from tierwise.types import EvalSet, Run, Sample, Tier
 
 
+DIRECT, LITELLM = "openai", "custom_openai"
+"""Providers that the stand-in is reached by: spoken to directly, or through LiteLLM."""
+
+
 @pytest.fixture
 def provider():
     with Provider() as started:
@@ -21,9 +25,9 @@ def provider():
 def tier(provider) -> Callable[..., Tier]:
     """tier(name) -> a tier on the stand-in provider, priced as it bills."""
 
-    def make(name: str = "small", **other) -> Tier:
+    def make(name: str = "small", through: str = DIRECT, **other) -> Tier:
         given = {"api_base": provider.base, "input_per_1m": IN_PRICE, "output_per_1m": OUT_PRICE} | other
-        return Tier(name, f"openai/{name}-model", **given)
+        return Tier(name, f"{through}/{name}-model", **given)
 
     return make
 

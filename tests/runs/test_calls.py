@@ -35,8 +35,9 @@ def test_a_template_that_cannot_be_meant_is_refused(template, says):
         check_template(template)
 
 
-def test_a_streamed_answer_is_whole_and_tells_when_it_began(store, provider, started, tier):
-    run = started(tier(), stream=True, timeout_s=5)
+@pytest.mark.parametrize("through", ["openai", "custom_openai"])
+def test_a_streamed_answer_is_whole_and_tells_when_it_began(store, provider, started, tier, through):
+    run = started(tier(through=through), stream=True, timeout_s=5)
     (row,) = store.runs.outcomes(run.id).to_dict("records")
     assert row["output"] == "answer to prompt 0" and row["status"] == "ok"
     assert 0 < row["first_token_s"] < row["latency_s"]
@@ -52,9 +53,10 @@ def test_cached_and_thinking_tokens_are_kept_and_priced(store, provider, started
     assert row["cost_usd"] == pytest.approx((4 * 1.0 + 6 * 0.1 + 5 * 4.0) / 1e6)
 
 
-def test_a_prompt_that_does_not_fit_is_told_as_such(store, provider, started, tier):
+@pytest.mark.parametrize("through", ["openai", "custom_openai"])
+def test_a_prompt_that_does_not_fit_is_told_as_such(store, provider, started, tier, through):
     provider.fault = lambda body, before: "too_long"
-    run = started(tier())
+    run = started(tier(through=through))
     (row,) = store.runs.outcomes(run.id).to_dict("records")
     assert row["status"] == "failed" and "context window" in row["error"]
     assert len(provider.seen) == 1

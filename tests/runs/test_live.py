@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.runs.conftest import keep_prompts
+from tests.runs.conftest import DIRECT, LITELLM, keep_prompts
 from tests.runs.provider import Provider
 from tierwise.errors import BadInput
 from tierwise.grading import matrix
@@ -42,12 +42,14 @@ def test_an_answer_is_kept_with_its_price_and_what_served(store, provider, start
 
 RETRIED = {"429": "refused", "500": "refused", "503": "refused", "hang": "unknown", "drop": "unknown", "broken_json": "unknown"}
 NOT_RETRIED = ("400", "404")
+BOTH = pytest.mark.parametrize("through", [DIRECT, LITELLM])
 
 
+@BOTH
 @pytest.mark.parametrize("fault", RETRIED)
-def test_each_attempt_is_one_request_and_what_passes_is_tried_again(store, provider, started, tier, fault):
+def test_each_attempt_is_one_request_and_what_passes_is_tried_again(store, provider, started, tier, fault, through):
     provider.fault = lambda body, before: fault if before < 1 else None
-    run = started(tier())
+    run = started(tier(through=through))
     ledger = store.attempts.frame(run.id)
     assert ledger["status"].tolist() == [RETRIED[fault], "answered"]
     assert [s.request_id for s in provider.seen] == [f"tierwise-{run.id}-{i}" for i in ledger["id"]]
@@ -64,10 +66,11 @@ def test_what_does_not_pass_fails_after_five_attempts(store, provider, started, 
     assert run.status == "done" and row["status"] == "failed" and "after 5 attempts" in row["error"]
 
 
+@BOTH
 @pytest.mark.parametrize("fault", NOT_RETRIED)
-def test_what_will_not_change_is_not_tried_again(store, provider, started, tier, fault):
+def test_what_will_not_change_is_not_tried_again(store, provider, started, tier, fault, through):
     provider.fault = lambda body, before: fault
-    run = started(tier())
+    run = started(tier(through=through))
     assert len(provider.seen) == 1
     assert only(store, run)["status"] == "failed" and fault in only(store, run)["error"]
 
@@ -94,12 +97,13 @@ def test_a_refused_key_ends_the_run_and_the_cells_stay_open(store, provider, sta
     assert again.status == "done" and len(store.runs.outcomes(run.id)) == 40
 
 
+@BOTH
 @pytest.mark.parametrize(("fault", "status", "says"), [
     ("no_choices", "empty", "no answer"), ("null_content", "empty", "empty"), ("cut_off", "truncated", None), ("huge", "failed", "longer than"),
     ("no_usage", "ok", "no token counts")])  # fmt: skip
-def test_an_odd_reply_has_a_status_of_its_own(store, provider, started, tier, fault, status, says):
+def test_an_odd_reply_has_a_status_of_its_own(store, provider, started, tier, fault, status, says, through):
     provider.fault = lambda body, before: fault
-    run = started(tier(), timeout_s=20)
+    run = started(tier(through=through), timeout_s=20)
     row = only(store, run)
     assert row["status"] == status
     assert (says or "") in (row["error"] or "")

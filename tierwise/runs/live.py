@@ -47,7 +47,7 @@ class LiveRun:
         Raises:
             Exception: the ledger could not be written; nothing more is sent then.
         """
-        await asyncio.to_thread(models.load)
+        await asyncio.to_thread(models.load, *self.run.tiers)
         most = int(self.run.params.get("concurrency") or CONCURRENCY)
         by_endpoint: dict[str, list[Cell]] = defaultdict(list)
         for cell in cells:
