@@ -96,8 +96,8 @@ def test_a_slider_moves_by_keyboard_and_the_numbers_follow(visit):
     before = v.metric("Cost per 1,000 requests")
     thumb = v.page.get_by_role("slider").first
     thumb.focus()
-    for _ in range(90):
-        thumb.press("ArrowRight")
+    thumb.press("ArrowRight")
+    thumb.press("End")
     v.settle()
     assert v.metric("Cost per 1,000 requests") != before
     link = v.page.url

@@ -6,6 +6,7 @@ Some damaged Parquet files end the process that opens them, and a spreadsheet wi
 import functools
 import importlib
 import json
+import os
 import subprocess
 import sys
 from dataclasses import asdict
@@ -17,6 +18,9 @@ from tierwise.tables.table import Problem, Reader, Table
 
 SECONDS = 30
 MEMORY = 2 << 30
+LEAN = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""Address space that libraries set aside without using it counts against the limit."""
+
 START = "import sys; sys.path.insert(0, sys.argv[1]); from tierwise.tables import apart; apart.child(*sys.argv[2:])"
 
 
@@ -27,7 +31,12 @@ def apart(reader: Reader) -> Reader:
     def read(data: bytes, max_rows: int) -> Table:
         command = [sys.executable, "-c", START, str(ROOT), reader.__module__, reader.__name__, str(max_rows)]
         try:
-            done = subprocess.run(command, input=data, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=SECONDS, check=False)
+            for _ in range(2):  # a child may also end because the machine was short of something just then
+                done = subprocess.run(
+                    command, input=data, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=SECONDS, check=False, env=os.environ | LEAN
+                )
+                if done.returncode == 0:
+                    break
         except subprocess.TimeoutExpired as error:
             raise BadInput(f"reading it took more than {SECONDS} seconds. Save it as CSV, or take a sample of its rows.") from error
         if done.returncode:
