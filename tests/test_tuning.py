@@ -339,3 +339,13 @@ def test_recorded_ladders_are_routable(recorded, models, n, saving):
     assert tuned.heldout.loss < 0.035
     assert tuned.certificate.status == "certified" and tuned.certificate.saving < tuned.chosen.saving + 0.05
     assert tuned.metrics["apgr"] > 0.6
+
+
+def test_an_interval_of_saving_holds_nothing_that_no_policy_could_save():
+    for seed in range(4):
+        matrix = make_matrix(120, seed=seed)
+        held = tune(matrix, router="table").heldout
+        w = matrix.weights / matrix.weights.sum()
+        least, most = 1 - w @ matrix.cost.max(1) / (w @ matrix.cost[:, -1]), 1 - w @ matrix.cost.min(1) / (w @ matrix.cost[:, -1])
+        low, high = held.saving_ci95
+        assert least - 1e-9 <= low <= held.saving <= high <= most + 1e-9

@@ -79,7 +79,8 @@ def _wider(
 ) -> tuple[float, float]:
     """A 95 % interval that holds one more, independent standard error, within limits."""
     low, high = (value - math.hypot(value - interval[0], Z * error), value + math.hypot(interval[1] - value, Z * error))
-    return (low if limits[0] is None else max(low, limits[0])), (high if limits[1] is None else min(high, limits[1]))
+    low, high = (low if limits[0] is None else max(low, limits[0])), (high if limits[1] is None else min(high, limits[1]))
+    return float(min(low, value)), float(max(high, value))
 
 
 class Folded:
@@ -251,7 +252,9 @@ class Folded:
             method += ", score interval of the paired loss"
         if moves is not None:
             by = (moves[0], moves[1] / self.cost[-1] if self.cost[-1] > 0 else 0.0, moves[0], moves[1] * 1000)
-            values, limits = (float(loss), float(saving), float(quality), float(cost)), ((-1, 1), (None, 1), (0, 1), (0, None))
+            least, most = float(self.w @ self.c.min(1)), float(self.w @ self.c.max(1))  # no policy costs less or more
+            saved = (1 - most / self.cost[-1], 1 - least / self.cost[-1]) if self.cost[-1] > 0 else (None, 1)
+            values, limits = (float(loss), float(saving), float(quality), float(cost)), ((-1, 1), saved, (0, 1), (1000 * least, 1000 * most))
             cis = [_wider(*each) for each in zip(values, cis, by, limits, strict=True)]
             method += ", widened by how far the choice moves between folds"
         return HeldOut(float(loss), cis[0], float(saving), cis[1], float(quality), cis[2], float(cost), cis[3], method, choice,
