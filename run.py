@@ -57,7 +57,9 @@ def install(lock: Path) -> str | None:
     if subprocess.run([*pip, *packages]).returncode:
         if not inside:
             return "This Python has no pip. On Debian or Ubuntu: apt install python3-venv; then run this again."
-        return "pip could not install the packages; its message is above. Check the network, then run this again: it goes on where it stopped."
+        return (
+            "pip could not install the packages; its message is above. Check the network, then run this again: it goes on where it stopped."
+        )
     mark.write_text(wanted)
     return None
 

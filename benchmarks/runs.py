@@ -29,7 +29,9 @@ def serve() -> None:
         await asyncio.sleep(LATENCY_S)
         choice = {"index": 0, "message": {"role": "assistant", "content": "42"}, "finish_reason": "stop"}
         usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
-        return web.json_response({"id": "x", "object": "chat.completion", "created": 1, "model": body["model"], "choices": [choice], "usage": usage})
+        return web.json_response(
+            {"id": "x", "object": "chat.completion", "created": 1, "model": body["model"], "choices": [choice], "usage": usage}
+        )
 
     async def main() -> None:
         app = web.Application()
@@ -95,12 +97,16 @@ def main() -> None:
         rows = {name: [] for name in ("bare", "ours")}
         for _ in range(int(os.environ.get("ROUNDS", "3"))):
             for name in rows:
-                shown = subprocess.run([sys.executable, __file__, name, base, str(cells), str(concurrency)], capture_output=True, text=True, check=True)
+                shown = subprocess.run(
+                    [sys.executable, __file__, name, base, str(cells), str(concurrency)], capture_output=True, text=True, check=True
+                )
                 rows[name].append(json.loads(shown.stdout.splitlines()[-1]))
         for name, found in rows.items():
             print(name, *(f"{r['wall']:.1f} s wall, {r['cpu']:.1f} s CPU, {r['rss_mb']:.0f} MB;" for r in found))
         ratios = sorted(a["wall"] / b["wall"] for a, b in zip(rows["ours"], rows["bare"], strict=True))
-        print(f"ours / bare, wall: {ratios[len(ratios) // 2]:.2f} (from {ratios[0]:.2f} to {ratios[-1]:.2f}), {cells} cells, concurrency {concurrency}")
+        print(
+            f"ours / bare, wall: {ratios[len(ratios) // 2]:.2f} (from {ratios[0]:.2f} to {ratios[-1]:.2f}), {cells} cells, concurrency {concurrency}"
+        )
     finally:
         server.kill()
 

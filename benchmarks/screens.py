@@ -100,7 +100,9 @@ def main() -> None:
             page.wait_for_timeout(1000)
             floor = press(page, lambda: page.evaluate("document.querySelector('[data-testid=stMetricValue]').innerText"))
             a, b = statistics.median(mine), statistics.median(floor)
-            print(f"slider to numbers at {prompts:,} prompts: median {a:.0f} ms of {len(mine)} clicks; a bare Streamlit page {b:.0f} ms; ratio {a / b:.1f}")
+            print(
+                f"slider to numbers at {prompts:,} prompts: median {a:.0f} ms of {len(mine)} clicks; a bare Streamlit page {b:.0f} ms; ratio {a / b:.1f}"
+            )
             browser.close()
     finally:
         bare.kill()

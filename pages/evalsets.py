@@ -2,8 +2,8 @@
 
 import pandas as pd
 import streamlit as st
-from tierwise.evalsets import load_shipped, shipped
 
+from tierwise.evalsets import load_shipped, shipped
 from tierwise.ui import figures, parts, readings, state, uploads
 from tierwise.ui.frame import RUN, require_frame
 

@@ -59,7 +59,9 @@ def make_matrix(n: int, tiers: int = 3, seed: int = 0, signal: float = 3.0) -> O
         Sample(f"s{i}", "solve this step " + "word " * words[i] + f"case {i}", "yes", "hard" if hard[i] > 0.6 else "easy") for i in range(n)
     )
     names = ["cheap", "mid", "frontier"] if tiers == 3 else ["cheap", "frontier"] if tiers == 2 else [f"t{k}" for k in range(tiers)]
-    run = Run("r0", "synthetic", "e0", "recorded", tuple(Tier(t, f"test/{t}") for t in names), "done", {"scorer": "exact"}, datetime(2026, 1, 1))
+    run = Run(
+        "r0", "synthetic", "e0", "recorded", tuple(Tier(t, f"test/{t}") for t in names), "done", {"scorer": "exact"}, datetime(2026, 1, 1)
+    )
     cost = (words[:, None] * 1e-6) * (5.0 ** np.arange(tiers))
     flags = np.zeros((n, tiers), bool)
     return OutcomeMatrix(run, samples, quality, cost, np.ones((n, tiers)), flags, flags, "exact")

@@ -49,7 +49,12 @@ def test_each_library_is_imported_where_it_belongs(source):
 
 def test_slow_libraries_are_imported_inside_functions(source):
     _, _, tree = source
-    top = {library for node in tree.body for library, _ in imports(node) if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)}
+    top = {
+        library
+        for node in tree.body
+        for library, _ in imports(node)
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
     assert not top & set(ONLY_INSIDE_FUNCTIONS)
 
 
@@ -76,7 +81,9 @@ def test_sql_stays_in_the_store(source):
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            assert not node.value.lstrip().startswith(("SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM", "CREATE TABLE")), f"{path}:{node.lineno}"
+            assert not node.value.lstrip().startswith(("SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM", "CREATE TABLE")), (
+                f"{path}:{node.lineno}"
+            )
 
 
 def test_every_page_runs_inside_the_frame():

@@ -285,7 +285,11 @@ def test_lines_are_decided_in_order_and_refused_by_number(policy):
             list(route_lines(policy, [*lines[:2], line]))
 
 
-values = st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(), v, max_size=3), max_leaves=6)
+values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(),
+    lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(), v, max_size=3),
+    max_leaves=6,
+)
 
 
 @given(st.dictionaries(st.sampled_from(["messages", "prompt", "metadata", "x"]), values, max_size=3))

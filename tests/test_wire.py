@@ -49,7 +49,14 @@ def test_a_redirect_is_not_followed(monkeypatch):
 
 def test_what_belongs_to_litellm_is_not_sent():
     with Provider() as provider:
-        ask(provider, temperature=0.5, drop_params=True, num_retries=3, extra_body={"provider": {"order": ["x"]}}, extra_headers={"x-a": "b"})
+        ask(
+            provider,
+            temperature=0.5,
+            drop_params=True,
+            num_retries=3,
+            extra_body={"provider": {"order": ["x"]}},
+            extra_headers={"x-a": "b"},
+        )
         (seen,) = provider.seen
     assert set(seen.body) == {"model", "messages", "max_tokens", "temperature", "provider"}
     assert seen.headers["x-a"] == "b" and seen.request_id == "r-1"

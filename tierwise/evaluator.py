@@ -321,7 +321,9 @@ def decide(document, messages, metadata=None):
                 break
             below = step["lt"]
         reason = f"score {value:.3f} is " + (f"under {step['lt']:.3f}" if "lt" in step else f"at least {below:.3f}")
-        leading = [f"{label} {amount:+.2f}" for label, amount in contributions(document["score"], messages, metadata, reading)[:3] if amount]
+        leading = [
+            f"{label} {amount:+.2f}" for label, amount in contributions(document["score"], messages, metadata, reading)[:3] if amount
+        ]
         return _decision(document, step["tier"], value, reason + (f"; most weight: {', '.join(leading)}" if leading else ""))
     except Exception as error:
         tier = document.get("on_error_tier") or document["default_tier"]

@@ -74,9 +74,7 @@ def nearby(aim: Aim) -> list[Aim]:
     return []
 
 
-def _wider(
-    value: float, interval: tuple[float, float], error: float, limits: tuple[float | None, float | None]
-) -> tuple[float, float]:
+def _wider(value: float, interval: tuple[float, float], error: float, limits: tuple[float | None, float | None]) -> tuple[float, float]:
     """A 95 % interval that holds one more, independent standard error, within limits."""
     low, high = (value - math.hypot(value - interval[0], Z * error), value + math.hypot(interval[1] - value, Z * error))
     low, high = (low if limits[0] is None else max(low, limits[0])), (high if limits[1] is None else min(high, limits[1]))
@@ -148,9 +146,7 @@ class Folded:
         """Actions of some prompts."""
         return self.actions[router][assign(self.scores[router][rows], thresholds)]
 
-    def choice(
-        self, router: str | Mapping[int, str], out: tuple[int, ...] = (), aim: Aim | None = None, bold: bool = False
-    ) -> np.ndarray:
+    def choice(self, router: str | Mapping[int, str], out: tuple[int, ...] = (), aim: Aim | None = None, bold: bool = False) -> np.ndarray:
         """(n,) actions: each fold with thresholds from the folds that are neither it nor in `out`; -1 in the folds of `out`."""
         chosen = np.full(len(self.rows), -1)
         for k in self.folds:
@@ -254,7 +250,10 @@ class Folded:
             by = (moves[0], moves[1] / self.cost[-1] if self.cost[-1] > 0 else 0.0, moves[0], moves[1] * 1000)
             least, most = float(self.w @ self.c.min(1)), float(self.w @ self.c.max(1))  # no policy costs less or more
             saved = (1 - most / self.cost[-1], 1 - least / self.cost[-1]) if self.cost[-1] > 0 else (None, 1)
-            values, limits = (float(loss), float(saving), float(quality), float(cost)), ((-1, 1), saved, (0, 1), (1000 * least, 1000 * most))
+            values, limits = (
+                (float(loss), float(saving), float(quality), float(cost)),
+                ((-1, 1), saved, (0, 1), (1000 * least, 1000 * most)),
+            )
             cis = [_wider(*each) for each in zip(values, cis, by, limits, strict=True)]
             method += ", widened by how far the choice moves between folds"
         return HeldOut(float(loss), cis[0], float(saving), cis[1], float(quality), cis[2], float(cost), cis[3], method, choice,

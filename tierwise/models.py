@@ -16,8 +16,8 @@ from typing import Any
 from tierwise import replies, secrets, settings, wire
 from tierwise.errors import BadInput
 from tierwise.prices import cost_usd
-from tierwise.tiers import default_key_env
 from tierwise.replies import CallFailed, Reply
+from tierwise.tiers import default_key_env
 from tierwise.types import Tier
 
 MAX_ANSWER = 2_000_000
@@ -26,6 +26,7 @@ MAX_ANSWER = 2_000_000
 MAX_ERROR = 500
 LATE_S = 5.0
 """How long past its time limit a call may take in all: the first ones of a process also wait for LiteLLM to find its parts."""
+
 
 @dataclass(frozen=True)
 class Embedded:
@@ -209,7 +210,14 @@ def _failure(error: Exception, key: str | None) -> CallFailed:
         return replies.late()
     if "JSONDecodeError" in names:
         return replies.garbled()
-    if names & {"ReadError", "ServerDisconnectedError", "RemoteProtocolError", "ClientPayloadError", "ClientOSError", "ConnectionResetError"}:
+    if names & {
+        "ReadError",
+        "ServerDisconnectedError",
+        "RemoteProtocolError",
+        "ClientPayloadError",
+        "ClientOSError",
+        "ConnectionResetError",
+    }:
         return replies.lost()
     own = getattr(error, "status_code", None)  # LiteLLM refused the call itself: an unknown model, a parameter, a missing key
     if type(error).__module__.startswith("litellm") and ((isinstance(own, int) and 400 <= own < 500) or "Missing" in said):

@@ -22,6 +22,7 @@ __all__ = [
     "Decision", "Evaluation", "evaluate", "make_policy", "policy_from_json", "route", "route_again", "route_lines", "sign", "to_json", "with_cache",
 ]  # fmt: skip
 
+
 @dataclass(frozen=True)
 class Decision:
     """Where a request goes, and why."""
@@ -74,7 +75,9 @@ def with_cache(policy: Policy, exact_ttl_seconds: int | None = None, semantic: M
     Raises:
         BadInput: the settings do not fit the schema.
     """
-    cache = ({"exact": {"ttl_seconds": exact_ttl_seconds}} if exact_ttl_seconds else {}) | ({"semantic": dict(semantic)} if semantic else {})
+    cache = ({"exact": {"ttl_seconds": exact_ttl_seconds}} if exact_ttl_seconds else {}) | (
+        {"semantic": dict(semantic)} if semantic else {}
+    )
     document = {k: v for k, v in policy.document.items() if k != "cache"} | ({"cache": cache} if cache else {})
     return as_policy(sign(document))
 

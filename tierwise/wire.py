@@ -121,7 +121,9 @@ def _parsed(data: bytes, key: str | None) -> Any:
         code = error.get("code")
         said = secrets.scrub(str(error.get("message") or error), key)[:MAX_SAID]
         retry = isinstance(code, int) and (code in replies.RETRIED or code >= 500)
-        raise CallFailed(f"an error in place of an answer: {said}", status=code if isinstance(code, int) else None, retry=retry, billed="unknown")
+        raise CallFailed(
+            f"an error in place of an answer: {said}", status=code if isinstance(code, int) else None, retry=retry, billed="unknown"
+        )
     return _fields(told)
 
 

@@ -4,7 +4,6 @@ import zipfile
 
 import pytest
 
-
 pytestmark = pytest.mark.e2e
 
 

@@ -15,7 +15,9 @@ DRAWN_AS_TEXT = {"text", "code", "json", "arrow_data_frame", "text_input", "text
 def hostile_run() -> Run:
     """A graded run with the payload in every stored field."""
     store = state.store()
-    samples = tuple(Sample(f"{PAYLOAD}{i}", f"{PAYLOAD} {i}", PAYLOAD, f"{PAYLOAD}{i % 2}", context=PAYLOAD, cluster=f"{i}{PAYLOAD}") for i in range(40))
+    samples = tuple(
+        Sample(f"{PAYLOAD}{i}", f"{PAYLOAD} {i}", PAYLOAD, f"{PAYLOAD}{i % 2}", context=PAYLOAD, cluster=f"{i}{PAYLOAD}") for i in range(40)
+    )
     evalset = EvalSet("hostile00000", PAYLOAD, "hostile00000" + "0" * 52, samples, PAYLOAD)
     store.evalsets.add(evalset)
     tiers = tuple(Tier(f"{PAYLOAD}{k}", f"sim/{PAYLOAD}".replace(" ", "_"), input_per_1m=1.0 + k, output_per_1m=2.0 + k) for k in range(2))
@@ -99,5 +101,7 @@ def test_neither_does_an_exported_policy(hostile: App):
 
 def test_neither_do_messages_about_a_file(hostile: App):
     at = hostile.open("evalsets", view="Upload a file")
-    at.file_uploader(key="evalsets_file").upload(f"{PAYLOAD[:20]}.csv".replace("/", "_"), f'prompt,"{PAYLOAD}"\r\n,1\r\n'.encode(), "text/csv")
+    at.file_uploader(key="evalsets_file").upload(
+        f"{PAYLOAD[:20]}.csv".replace("/", "_"), f'prompt,"{PAYLOAD}"\r\n,1\r\n'.encode(), "text/csv"
+    )
     assert drawn_unsafely(hostile.run()) == []

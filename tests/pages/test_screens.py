@@ -11,7 +11,9 @@ from tierwise.settings import ROOT
 @pytest.mark.parametrize("screen", SCREENS)
 def test_the_guard_is_the_first_thing_a_page_does(screen):
     tree = ast.parse((ROOT / "pages" / f"{screen}.py").read_text())
-    first = next(n for n in tree.body if not isinstance(n, ast.Import | ast.ImportFrom) and not isinstance(getattr(n, "value", None), ast.Constant))
+    first = next(
+        n for n in tree.body if not isinstance(n, ast.Import | ast.ImportFrom) and not isinstance(getattr(n, "value", None), ast.Constant)
+    )
     assert ast.unparse(first) == "require_frame()"
 
 

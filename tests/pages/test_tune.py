@@ -129,6 +129,10 @@ def test_rules_can_be_edited_and_count(tune: App):
 def test_a_rule_that_can_never_fit_is_refused_in_words(tune: App):
     tune.at.selectbox(key="router").set_value("rules")
     tune.run()
-    tune.at.session_state["rules_table"] = {"edited_rows": {5: {"tokens from": 50, "tokens below": 20}}, "added_rows": [], "deleted_rows": []}
+    tune.at.session_state["rules_table"] = {
+        "edited_rows": {5: {"tokens from": 50, "tokens below": 20}},
+        "added_rows": [],
+        "deleted_rows": [],
+    }
     at = tune.run()
     assert any("'very long' can never fit" in t.value for t in at.text)

@@ -10,7 +10,6 @@ from tierwise.runs.plan import create_run
 from tierwise.store import Store
 from tierwise.types import EvalSet, Run, Sample, Tier
 
-
 DIRECT, LITELLM = "openai", "custom_openai"
 """Providers that the stand-in is reached by: spoken to directly, or through LiteLLM."""
 

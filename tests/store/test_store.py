@@ -26,7 +26,9 @@ SAMPLE = st.builds(
 
 def a_run(store: Store, samples: tuple[Sample, ...] = (Sample("a", "x"), Sample("b", "y"))) -> Run:
     store.evalsets.add(EvalSet("e1", "set", "digest", samples))
-    return store.runs.add(Run("r1", "first", "e1", "live", (Tier("cheap", "m/small", fallbacks=("m/other",)), Tier("best", "m/large")), params={"seed": 1}))
+    return store.runs.add(
+        Run("r1", "first", "e1", "live", (Tier("cheap", "m/small", fallbacks=("m/other",)), Tier("best", "m/large")), params={"seed": 1})
+    )
 
 
 @given(samples=st.lists(SAMPLE, max_size=5, unique_by=lambda s: s.id).map(tuple))
@@ -61,7 +63,9 @@ def test_a_missing_name_tells_what_there_is(store):
 
 def test_an_attempt_is_reserved_until_it_is_settled_with_its_outcome(store):
     run = a_run(store)
-    first, second, third = store.attempts.commit(run.id, [Intent((s, "cheap", 0), r, "m/small") for s, r in (("a", 0.5), ("b", 0.25), ("b", 0.125))])
+    first, second, third = store.attempts.commit(
+        run.id, [Intent((s, "cheap", 0), r, "m/small") for s, r in (("a", 0.5), ("b", 0.25), ("b", 0.125))]
+    )
     assert store.runs.progress(run.id).unsettled_usd == 0.875
     answered = Settlement(first, "answered", 0.1, outcome=Outcome("a", "cheap", output="hi", cost_usd=0.1))
     assert store.attempts.commit(run.id, [answered, Settlement(second, "refused", 0.0, "slow down", 429)]) == [None, None]

@@ -17,7 +17,9 @@ def test_rows_without_anything_are_left_out_and_names_are_given():
     assert from_frame(frame) == [{"id": "rule 1", "when": {"request_type": ["code", "x"]}, "score": 0.5}]
 
 
-@pytest.mark.parametrize(("rule", "says"), [({"id": "empty", "when": {}}, "'empty' has no condition"), ({"id": "", "when": {}}, "no rule left")])
+@pytest.mark.parametrize(
+    ("rule", "says"), [({"id": "empty", "when": {}}, "'empty' has no condition"), ({"id": "", "when": {}}, "no rule left")]
+)
 def test_what_is_no_rule_is_named(rule, says):
     with pytest.raises(BadInput, match=says):
         from_frame(to_frame([rule]))

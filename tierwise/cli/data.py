@@ -67,6 +67,9 @@ def list_(a: argparse.Namespace, store: Store) -> Result:
         rows = [{"id": r.id, "name": r.name, "kind": r.kind, "status": r.status, "n": sizes.get(r.evalset_id), "tiers": [t.name for t in r.tiers],
                  "created_at": r.created_at.isoformat()} for r in store.runs.list()]  # fmt: skip
     else:
-        rows = [{"id": p.id, "name": p.name, "version": p.version, "run": p.run_id, "created_at": p.created_at.isoformat()} for p in store.policies.list()]
+        rows = [
+            {"id": p.id, "name": p.name, "version": p.version, "run": p.run_id, "created_at": p.created_at.isoformat()}
+            for p in store.policies.list()
+        ]
     lines = ["  ".join(str(v) for v in row.values()) for row in rows]
     return Result(rows, "\n".join(lines) or f"No {a.what} yet.")

@@ -54,7 +54,9 @@ def run(a: argparse.Namespace, store: Store) -> Result:
     if a.resume:
         planned = store.runs.get(a.resume)
         if planned.evalset_id != info.id:
-            raise BadInput(f"Run {planned.name!r} is of another prompt set than {info.name!r}; a run goes on with the prompts it began with.")
+            raise BadInput(
+                f"Run {planned.name!r} is of another prompt set than {info.name!r}; a run goes on with the prompts it began with."
+            )
         if a.tiers:
             _same_tiers(planned, load_tiers_toml(read(a.tiers)))
     tiers = planned.tiers if a.resume else load_tiers_toml(read(a.tiers)) if a.tiers else ladder()

@@ -18,7 +18,9 @@ def _file(p: argparse.ArgumentParser) -> None:
 def backup(a: argparse.Namespace, store: Store) -> Result:
     done = store.backup(Path(a.file))
     rows = sum(done.rows.values())
-    return Result({"file": str(done.path), "rows": done.rows}, f"{done.path}: {rows:,} rows in {len(done.rows)} tables, equal to the workspace.")
+    return Result(
+        {"file": str(done.path), "rows": done.rows}, f"{done.path}: {rows:,} rows in {len(done.rows)} tables, equal to the workspace."
+    )
 
 
 @command("restore", "Put a backup in the place of the workspace; what was there is kept beside it.", _file)
@@ -27,7 +29,10 @@ def restore(a: argparse.Namespace, store: Store) -> Result:
 
     aside = put_back(Path(a.file), settings.database())
     kept = f" The workspace that was there is now {aside}." if aside else ""
-    return Result({"workspace": str(settings.database()), "kept": str(aside) if aside else None}, f"Restored {settings.database()} from {a.file}.{kept}")
+    return Result(
+        {"workspace": str(settings.database()), "kept": str(aside) if aside else None},
+        f"Restored {settings.database()} from {a.file}.{kept}",
+    )
 
 
 @command("ledger", "Every request of a run, and what it cost.", lambda p: p.add_argument("run", metavar="RUN"))

@@ -3,7 +3,6 @@
 from tierwise.routers import ROUTERS
 from tierwise.routers.base import Fitted, RouterData
 
-
 LENGTH = {"type": "linear", "name": "length", "link": "logistic", "intercept": -5.0, "terms": [{"feature": "log1p_tokens", "weight": 1.0}]}
 """Longer is harder: true of most ladders, and worth more than what 300 grades teach. On nine recorded ladders with 300 grades it lifts
 the mean APGR from 0.617 to 0.640; its weight falls as grades come in."""

@@ -51,7 +51,7 @@ def backup(connection: Connection, target: Path) -> Backup:
                     for table in wanted:
                         cursor.execute(f"DELETE FROM {_name(table)}")
                         insert(cursor, _name(table), source.execute(f"SELECT * FROM {_name(table)}").to_arrow_table())
-                    for (sequence, last) in source.execute("SELECT sequence_name, last_value FROM duckdb_sequences()").fetchall():
+                    for sequence, last in source.execute("SELECT sequence_name, last_value FROM duckdb_sequences()").fetchall():
                         if last:
                             cursor.execute("SELECT count(nextval(?)) FROM range(?)", [sequence, last])
                 source.execute("COMMIT")
@@ -101,7 +101,9 @@ def restore(source: Path, target: Path) -> Path | None:
 
 def _contents(cursor: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, int | None]]:
     """Rows and a hash of all their values, whatever their order, by table."""
-    names = [n for (n,) in cursor.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary ORDER BY 1").fetchall()]
+    names = [
+        n for (n,) in cursor.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary ORDER BY 1").fetchall()
+    ]
     return {n: cursor.execute(f"SELECT count(*), bit_xor(hash(t)) FROM {_name(n)} t").fetchone() for n in names}
 
 

@@ -102,7 +102,8 @@ class Runs:
                 rows = cursor.execute(
                     f"""SELECT {", ".join(f"o.{c}" for c in columns)}, o.run_id FROM outcomes o JOIN wanted w ON w.call_key = o.call_key
                         WHERE o.status IN ('ok', 'truncated') AND o.reused_from IS NULL AND o.run_id <> ?
-                        QUALIFY row_number() OVER (PARTITION BY o.call_key ORDER BY o.repeat, o.created_at DESC) = 1""", [besides]
+                        QUALIFY row_number() OVER (PARTITION BY o.call_key ORDER BY o.repeat, o.created_at DESC) = 1""",
+                    [besides],
                 ).fetchall()
             finally:
                 cursor.unregister("wanted")
@@ -114,14 +115,16 @@ class Runs:
             done, failed, reused, listed = cursor.execute(
                 """SELECT count(*), count(*) FILTER (o.status = 'failed'), count(o.reused_from),
                           coalesce(sum(o.cost_usd) FILTER (r.kind <> 'live'), 0)
-                   FROM outcomes o JOIN runs r ON r.id = o.run_id WHERE o.run_id = ?""", [run_id]
+                   FROM outcomes o JOIN runs r ON r.id = o.run_id WHERE o.run_id = ?""",
+                [run_id],
             ).fetchone()
             requests, spent, unsettled, unpriced, grading, grading_requests = cursor.execute(
                 """SELECT count(*), coalesce(sum(s.cost_usd) FILTER (a.purpose = 'answer'), 0),
                           coalesce(sum(a.reserved_usd) FILTER (s.cost_usd IS NULL AND s.status IS DISTINCT FROM 'refused'), 0),
                           count(*) FILTER (s.status IS DISTINCT FROM 'refused' AND s.cost_usd IS NULL AND a.reserved_usd IS NULL),
                           coalesce(sum(s.cost_usd) FILTER (a.purpose = 'grade'), 0), count(*) FILTER (a.purpose = 'grade')
-                   FROM attempts a LEFT JOIN settlements s ON s.attempt_id = a.id WHERE a.run_id = ?""", [run_id]
+                   FROM attempts a LEFT JOIN settlements s ON s.attempt_id = a.id WHERE a.run_id = ?""",
+                [run_id],
             ).fetchone()
         return Progress(done, failed, spent + listed, unsettled, requests, unpriced, reused, grading, grading_requests)
 
@@ -132,7 +135,8 @@ class Runs:
             return cursor.execute(
                 f"""SELECT {columns} FROM outcomes o JOIN runs r ON r.id = o.run_id
                     JOIN samples s ON s.evalset_id = r.evalset_id AND s.sample_id = o.sample_id
-                    WHERE o.run_id = ? ORDER BY s.position, o.repeat""", [run_id]
+                    WHERE o.run_id = ? ORDER BY s.position, o.repeat""",
+                [run_id],
             ).df()
 
     def version(self, run_id: str) -> tuple[int, int]:

@@ -33,7 +33,13 @@ def apart(reader: Reader) -> Reader:
         try:
             for _ in range(2):  # a child may also end because the machine was short of something just then
                 done = subprocess.run(
-                    command, input=data, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=SECONDS, check=False, env=os.environ | LEAN
+                    command,
+                    input=data,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    timeout=SECONDS,
+                    check=False,
+                    env=os.environ | LEAN,
                 )
                 if done.returncode == 0:
                     break

@@ -9,7 +9,13 @@ import streamlit as st
 
 from tierwise.errors import BadInput
 
-COLUMNS = {"rule": "id", "request types": "request_type", "keywords": "keywords_any", "tokens from": "tokens_gte", "tokens below": "tokens_lt"}
+COLUMNS = {
+    "rule": "id",
+    "request types": "request_type",
+    "keywords": "keywords_any",
+    "tokens from": "tokens_gte",
+    "tokens below": "tokens_lt",
+}
 LISTS, COUNTS = ("request types", "keywords"), ("tokens from", "tokens below")
 
 
@@ -29,8 +35,12 @@ def edit_rules(request_types: Sequence[str]) -> str:
             column_config={
                 "rule": st.column_config.TextColumn(required=True, max_chars=60),
                 "request types": st.column_config.TextColumn(help=f"Comma between them. In these prompts: {len(request_types)} types."),
-                "keywords": st.column_config.TextColumn(help="Comma between them; any one is enough. Words match whole words.", width="medium"),
-                "tokens from": st.column_config.NumberColumn(min_value=0, step=1, help="Length of the last user message, 4 characters a token."),
+                "keywords": st.column_config.TextColumn(
+                    help="Comma between them; any one is enough. Words match whole words.", width="medium"
+                ),
+                "tokens from": st.column_config.NumberColumn(
+                    min_value=0, step=1, help="Length of the last user message, 4 characters a token."
+                ),
                 "tokens below": st.column_config.NumberColumn(min_value=0, step=1),
             },
         )
