@@ -327,3 +327,15 @@ def test_a_cache_is_carried_and_changes_no_decision(tmp_path):
     assert "cache" not in with_cache(cached).document
     with pytest.raises(BadInput, match="ttl_seconds"):
         with_cache(plain, -5)
+
+
+@pytest.mark.parametrize("target", ["litellm", "litellm-hook"])
+def test_a_server_without_a_key_is_not_sent_somebody_elses(tmp_path, target):
+    from tierwise.exporters import export
+
+    matrix = make_matrix(30)
+    own = Tier("small", "openai/llama", "http://127.0.0.1:11434/v1", input_per_1m=1.0, output_per_1m=2.0)
+    made = make_policy(tuning(_with_tiers(matrix, (own, *matrix.run.tiers[1:]))), "x")
+    export(made, [], target, tmp_path)
+    config = (tmp_path / "config.yaml").read_text()
+    assert "api_base: http://127.0.0.1:11434/v1\n    api_key: unused" in config

@@ -135,7 +135,8 @@ def too_many(needed: int, most: int, pins: int) -> BadInput:
 def _litellm(found: Endpoint) -> dict[str, Any]:
     """LiteLLM parameters of an endpoint."""
     base = found.base or (f"os.environ/{found.base_env}" if found.base_env else None)
-    key = f"os.environ/{found.key_env}" if found.key_env else None
+    # without a key of its own, LiteLLM would send a server the key of the provider that its model name begins with
+    key = f"os.environ/{found.key_env}" if found.key_env else ("unused" if base else None)
     return {k: v for k, v in {"model": found.model, "api_base": base, "api_key": key}.items() if v} | dict(found.params)
 
 
