@@ -107,3 +107,18 @@ def test_ten_thousand_prompts_are_filtered_quickly():
         promptmatrix.chosen(m, kind, 3, {"s5"})
     assert time.perf_counter() - start < 1
     assert promptmatrix.chosen(m, promptmatrix.FLAGGED, 3, {"s5"}).tolist() == [5]
+
+
+def test_how_much_answers_vary_is_said_where_there_are_several(app: App):
+    from tierwise.evalsets import load_shipped
+    from tierwise.runs.execute import execute
+    from tierwise.runs.plan import create_run
+    from tierwise.simulator import ladder
+    from tierwise.ui import state
+
+    app.open()
+    info = state.store().evalsets.add(load_shipped("reasoning"))
+    run = execute(state.store(), create_run(state.store(), info.id, ladder(), params={"repeats": 3}).id)
+    at = app.open("compare", run=run.id)
+    (told,) = [t.value for t in at.text if "from answer to answer" in t.value]
+    assert told.startswith("3 answers a prompt") and all(t.name in told for t in run.tiers)

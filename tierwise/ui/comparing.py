@@ -1,5 +1,7 @@
 """The tiers of a run side by side: one row each, and by kind of request."""
 
+import math
+
 import pandas as pd
 import streamlit as st
 
@@ -67,6 +69,19 @@ def tier_table(run: Run, rows: list) -> None:
         shifts = ", ".join(f"{t.name} {figures.points(c.difference)}" for t, c in zip(run.tiers, found, strict=True) if c is not None)
         parts.plain(f"Corrected by {n} human grades a tier: {shifts} against the automatic grades.")
     parts.notes(remarks(rows) + served(run), icon=":material/warning:")
+    parts.notes(spread(run))
+
+
+def spread(run: Run) -> list[str]:
+    """How much a tier's grade of one prompt varies from answer to answer, where there are several."""
+    repeats = int(run.params.get("repeats", 1))
+    if repeats < 2:
+        return []
+    grades = readings.grades(run)
+    mine = grades[grades["scorer"] == readings.matrix(run).scorer].drop_duplicates(["sample_id", "tier", "repeat"], keep="last")
+    varies = mine.groupby(["tier", "sample_id"])["value"].std().groupby("tier").mean()
+    told = ", ".join(f"{t.name} {100 * varies[t.name]:.1f}" for t in run.tiers if t.name in varies and math.isfinite(varies[t.name]))
+    return [f"{repeats} answers a prompt. Standard deviation of the grade from answer to answer, in points: {told}."] if told else []
 
 
 def served(run: Run) -> list[str]:
