@@ -62,6 +62,7 @@ INSTEAD = "Keys are never stored: put it into an environment variable, and name 
 ELSEWHERE = {
     "model": "model stands beside params", "messages": "the messages come from the prompt set",
     "api_base": "api_base stands beside params", "base_url": "write api_base beside params", "stream": "answers are read whole",
+    "n": "one answer a call is graded, and a budget counts one", "best_of": "one answer a call is graded, and a budget counts one",
     "fallbacks": "fallbacks stand beside params", "input_cost_per_token": "write input_per_1m beside params",
     "output_cost_per_token": "write output_per_1m beside params",
 }  # fmt: skip
@@ -228,9 +229,12 @@ def _check_numbers(where: str, tier: Tier) -> None:
 
 
 def _check_params(where: str, params: Mapping[str, Any]) -> None:
+    body = params.get("extra_body")
     for key, why in ELSEWHERE.items():
-        if key in params:
+        if key in params or (isinstance(body, Mapping) and key in body and key != "fallbacks"):
             raise BadInput(f"{where}: params may not hold {key}: {why}.")
+    if isinstance(body, Mapping) and (hidden := sorted({"max_tokens", "max_completion_tokens"} & set(body))):
+        raise BadInput(f"{where}: write {hidden[0]} beside extra_body, not inside it: it bounds what a call can cost.")
     waiting: list[tuple[str, Any]] = [("params", dict(params))]
     while waiting:
         path, value = waiting.pop()

@@ -52,7 +52,8 @@ async def complete(
     import aiohttp
 
     params = {k: secrets.resolve(v) for k, v in tier.params.items() if k not in BESIDE} | secrets.resolve(tier.params.get("extra_body", {}))
-    body = {"model": tier.model.partition("/")[2], "messages": list(messages), "max_tokens": max_tokens} | params
+    # last, so that nothing in params can lift the limit that the budget counts on
+    body = params | {"model": tier.model.partition("/")[2], "messages": list(messages), "max_tokens": max_tokens}
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     sent = {"authorization": f"Bearer {key or 'unused'}", "content-type": "application/json"} | dict(headers)

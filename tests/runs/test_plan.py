@@ -76,3 +76,11 @@ def test_what_cannot_run_is_refused_before_it_is_kept(store, tiers, params, says
 def test_a_scorer_that_is_not_there_is_named(store):
     with pytest.raises(NotFound, match="numeric"):
         create_run(store, keep_prompts(store, 2), ladder(), params={"scorer": "numerc"})
+
+
+def test_the_larger_of_two_limits_counts():
+    from tierwise.runs.plan import max_tokens
+
+    assert max_tokens(Tier("t", "openai/m")) == 2048
+    assert max_tokens(Tier("t", "openai/m", params={"max_completion_tokens": 50})) == 50
+    assert max_tokens(Tier("t", "openai/m", params={"max_tokens": 100, "max_completion_tokens": 5000})) == 5000

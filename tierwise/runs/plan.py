@@ -95,8 +95,8 @@ def worst_case_usd(chat: Sequence[Mapping[str, str]], tier: Tier) -> float | Non
 
 def max_tokens(tier: Tier) -> int:
     """The answer's limit that is sent with each call."""
-    given = tier.params.get("max_tokens", tier.params.get("max_completion_tokens"))
-    return int(given) if given else MAX_TOKENS
+    given = [int(v) for k in ("max_tokens", "max_completion_tokens") if (v := tier.params.get(k))]
+    return max(given, default=MAX_TOKENS)  # where both are given, either may be the one that a model goes by
 
 
 def endpoint(tier: Tier) -> str:
