@@ -90,7 +90,7 @@ def ours(base: str, cells: int, concurrency: int) -> float:
 
 
 def main() -> None:
-    cells, concurrency = (int(a) for a in (*sys.argv[1:], "3000", "64")[:2]) if len(sys.argv) < 3 else (int(sys.argv[1]), int(sys.argv[2]))
+    cells, concurrency = (int(a) for a in (sys.argv[1:] or ("3000", "64")))
     server = subprocess.Popen([sys.executable, __file__, "serve"], stdout=subprocess.PIPE, text=True)
     try:
         base = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"

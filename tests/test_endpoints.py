@@ -104,3 +104,8 @@ def test_openrouters_shape_and_its_own_cost(store, monkeypatch):
     assert seen.body["model"] == "meta/x" and seen.body["models"] == ["meta/x", "meta/y"]
     assert seen.body["provider"] == {"order": ["deepinfra"], "allow_fallbacks": False}
     assert seen.headers["authorization"] == "Bearer sk-or-test-0123456789abcdef"
+
+
+def test_a_test_call_is_brief_whatever_the_tier_allows(store, provider):
+    assert test_call(store, tier(provider, params={"max_tokens": 9000, "max_completion_tokens": 9000})).ok
+    assert provider.seen[0].body["max_tokens"] == 64 and "max_completion_tokens" not in provider.seen[0].body

@@ -142,8 +142,9 @@ def test_call(store: Store, tier: Tier) -> Diagnosis:
         return Diagnosis(
             False, f"No key: {name} is not set in the environment that Tierwise was started from. Set it and start Tierwise again."
         )
+    tier = _brief(tier)
     models.load(tier)
-    (attempt,) = store.attempts.commit(TEST_RUN, [Intent((TEST_RUN, tier.name, 0), _most(tier), tier.model)])
+    (attempt,) = store.attempts.commit(TEST_RUN, [Intent((TEST_RUN, tier.name, 0), worst_case_usd(TEST_CHAT, tier), tier.model)])
     work = models.call(
         tier, TEST_CHAT, max_tokens=TEST_TOKENS, timeout_s=tier.timeout_s or TEST_TIMEOUT_S, request_id=f"tierwise-{TEST_RUN}-{attempt}"
     )
@@ -195,6 +196,6 @@ def explain(failure: CallFailed, tier: Tier) -> str:
     return told
 
 
-def _most(tier: Tier) -> float | None:
-    limited = replace(tier, params={k: v for k, v in tier.params.items() if k != "max_completion_tokens"} | {"max_tokens": TEST_TOKENS})
-    return worst_case_usd(TEST_CHAT, limited)
+def _brief(tier: Tier) -> Tier:
+    """The tier with the limit of a test call in place of its own."""
+    return replace(tier, params={k: v for k, v in tier.params.items() if k != "max_completion_tokens"} | {"max_tokens": TEST_TOKENS})
