@@ -9,6 +9,8 @@ from tierwise.ui.frame import MODELS, require_frame
 require_frame()
 
 shown = state.run_in_link()
+if shown and "set" not in st.query_params:
+    state.remember_evalset(shown.evalset_id)  # a link to a run is about its prompts
 sets = state.evalsets()
 parts.header("Run", "Every prompt goes to every tier once, and the answers are graded. You see the price first.")
 if shown and shown.params.get("demo") is None and shown.kind != "recorded":

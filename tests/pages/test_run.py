@@ -77,3 +77,18 @@ def test_failed_calls_are_sent_again_and_nothing_else(app: App):
         assert len(provider.seen) == 9
     assert second.id != first.id and state.store().runs.progress(second.id).failed == 0
     assert state.store().runs.progress(second.id).reused == 7
+
+
+def test_a_link_to_a_run_opens_with_its_prompts(ready: App):
+    from tierwise.runs.plan import create_run
+    from tierwise.simulator import ladder
+    from tierwise.ui import state
+
+    evalset_id = app_query(ready.at, "set")
+    run = create_run(state.store(), evalset_id, ladder())
+    state.run_queue().start(run.id)
+    state.run_queue().wait(run.id, 60)
+    fresh = App()
+    at = fresh.open("run", run=run.id)
+    assert at.selectbox(key="set_choice").value == evalset_id
+    assert fresh.primary() == ["Tune"]
