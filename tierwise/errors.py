@@ -23,3 +23,11 @@ class StoreBusy(TierwiseError):
 
 class StoreFull(TierwiseError):
     """The workspace cannot be written: the disk is full."""
+
+
+class NotSignedIn(TierwiseError):
+    """Nobody is logged in, or the login is over."""
+
+
+class NotAllowed(TierwiseError):
+    """The person's role does not include this."""
