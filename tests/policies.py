@@ -56,4 +56,3 @@ def tuning(matrix: OutcomeMatrix | None = None, spec: dict | None = None, thresh
 
 def a_policy(tiers: int = 3, spec: dict | None = None, rules: tuple = (), name: str = "Support bot") -> Policy:
     return make_policy(tuning(make_matrix(60, tiers, seed=1), spec), name, rules=rules)
-

@@ -9,7 +9,7 @@ import pytest
 
 from tierwise.settings import ROOT
 
-SOURCES = sorted(p for d in ("tierwise", "pages") for p in (ROOT / d).rglob("*.py")) + [ROOT / "app.py"]
+SOURCES = sorted(p for d in ("tierwise", "pages") for p in (ROOT / d).rglob("*.py")) + [ROOT / "app.py"]  # noqa: RUF005
 MAY_IMPORT = {
     "streamlit": ("app.py", "pages/", "tierwise/ui/"),
     "litellm": ("tierwise/models.py", "tierwise/simulator.py"),
@@ -94,7 +94,7 @@ def test_every_page_runs_inside_the_frame():
 def test_the_store_and_the_types_load_without_the_slow_libraries():
     code = (
         "import sys, tierwise.store, tierwise.evalsets, tierwise.runs.queue, tierwise.grading, tierwise.tuning, tierwise.policy, tierwise.exporters\n"
-        f"print([m for m in {ONLY_INSIDE_FUNCTIONS + ('streamlit',)!r} if m in sys.modules])"
+        f"print([m for m in {ONLY_INSIDE_FUNCTIONS + ('streamlit',)!r} if m in sys.modules])"  # noqa: RUF005
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert shown.stdout.strip() == "[]"

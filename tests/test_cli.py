@@ -170,8 +170,9 @@ def started(tierwise, tmp_path, provider) -> Callable[..., Ended]:
     """started("--yes", ...) -> a run of three prompts on the two tiers of `tiers.toml`."""
     prompts(tierwise, tmp_path)
     tiers = ladder(tmp_path, provider)
-    return lambda *more, stdin="", file=tiers: tierwise("run", "mine", "--tiers", file, "--scorer", "exact", "--json",
-    "-", *more, stdin=stdin)
+    return lambda *more, stdin="", file=tiers: tierwise(
+        "run", "mine", "--tiers", file, "--scorer", "exact", "--json", "-", *more, stdin=stdin
+    )
 
 
 def test_a_live_run_shows_its_estimate_first_and_then_only_json(tierwise, started, provider):
@@ -271,8 +272,12 @@ def test_what_stops_a_run_before_it_starts_is_one_line(tierwise, started, tmp_pa
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     no_key = ladder(tmp_path, provider, "no_key.toml", api_base=None, model="gpt-4o-mini")
     assert "No key in OPENAI_API_KEY" in started("--yes", file=no_key).err.splitlines()[-1]
-    for text, words in (("[[tier]]\nname = 3", "Tier 1"), ("not TOML", "not TOML"), ("", "There is no tier"),
-    ("[[tier]]\nname='a'", "no model")):
+    for text, words in (
+        ("[[tier]]\nname = 3", "Tier 1"),
+        ("not TOML", "not TOML"),
+        ("", "There is no tier"),
+        ("[[tier]]\nname='a'", "no model"),
+    ):
         (tmp_path / "bad.toml").write_text(text)
         done = started("--yes", file=tmp_path / "bad.toml")
         assert done.code == 2 and words in only_line(done.err)

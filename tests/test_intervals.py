@@ -54,8 +54,9 @@ def profile_statistic(wins: int, losses: int, n: int, d: float) -> float:
     return (wins - losses - n * d) / math.sqrt(n * (2 * q + d - d * d))
 
 
-@pytest.mark.parametrize(("wins", "losses", "n"), [(1, 7, 21), (12, 2, 50), (20, 12, 100), (40, 20, 160), (5, 5, 60), (30, 29, 900),
-(3, 0, 40)])
+@pytest.mark.parametrize(
+    ("wins", "losses", "n"), [(1, 7, 21), (12, 2, 50), (20, 12, 100), (40, 20, 160), (5, 5, 60), (30, 29, 900), (3, 0, 40)]
+)
 def test_the_ends_of_tango_are_where_its_score_test_is_at_its_limit(wins, losses, n):
     low, high = tango(wins, losses, n)
     assert profile_statistic(wins, losses, n, low) == pytest.approx(Z, abs=2e-3)

@@ -15,8 +15,16 @@ FOLDER = Path(__file__).resolve().parent.parent / "evalsets"
 NAMES = sorted(p.stem for p in FOLDER.glob("*.jsonl"))
 KEYS = {"id", "input", "reference", "request_type", "context", "system", "cluster", "metadata"}
 REQUEST_TYPES = {"classification", "extraction", "summarisation", "contract_qa", "document_qa", "reasoning", "arithmetic", "code"}
-SCORER_NAMES = {"exact": "exact", "normalized_exact": "normalised exact", "includes": "includes", "numeric": "numeric", "json": "JSON",
-                "multiple_choice": "multiple choice", "token_f1": "token F1", "rouge_l": "ROUGE-L"}
+SCORER_NAMES = {
+    "exact": "exact",
+    "normalized_exact": "normalised exact",
+    "includes": "includes",
+    "numeric": "numeric",
+    "json": "JSON",
+    "multiple_choice": "multiple choice",
+    "token_f1": "token F1",
+    "rouge_l": "ROUGE-L",
+}
 
 
 def rows(name: str) -> list[dict]:

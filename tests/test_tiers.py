@@ -149,7 +149,9 @@ def test_the_usual_place_of_a_key(model, variable):
     assert default_key_env(model) == variable
 
 
-@pytest.mark.parametrize("params", [{"n": 5}, {"best_of": 3}, {"extra_body": {"n": 5}}, {"extra_body": {"max_tokens": 90_000}}, {"extra_body": {"messages": []}}])
+@pytest.mark.parametrize(
+    "params", [{"n": 5}, {"best_of": 3}, {"extra_body": {"n": 5}}, {"extra_body": {"max_tokens": 90_000}}, {"extra_body": {"messages": []}}]
+)
 def test_nothing_lifts_the_most_that_a_call_can_cost(params):
-    with pytest.raises(BadInput, match="params may not hold|bounds what a call can cost"):
+    with pytest.raises(BadInput, match="params may not hold|bounds what a call can cost"):  # noqa: RUF043
         check_tiers([Tier("t", "openai/m", "http://127.0.0.1:1/v1", params=params)])

@@ -30,9 +30,7 @@ class Calibration:
     n: int
 
 
-def calibration(
-    judge: np.ndarray, people: np.ndarray, clusters: np.ndarray | None = None, bins: int = BINS, seed: int = 0
-) -> Calibration:
+def calibration(judge: np.ndarray, people: np.ndarray, clusters: np.ndarray | None = None, bins: int = BINS, seed: int = 0) -> Calibration:
     """Of answers graded by both; grades in [0, 1], NaN where there is none. Bins are of equal width (Naeini et al., AAAI 2015).
 
     Raises:

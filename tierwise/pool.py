@@ -197,5 +197,3 @@ def clustered_samples(matrix: OutcomeMatrix, close: float = CLOSE) -> OutcomeMat
     named = {i: f"near:{group[0]}" for group in near_duplicates(matrix.samples, close) for i in group}
     samples = tuple(s if s.cluster is not None or s.id not in named else replace(s, cluster=named[s.id]) for s in matrix.samples)
     return replace(matrix, samples=samples)
-
-

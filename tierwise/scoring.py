@@ -151,5 +151,3 @@ def _incomplete(m: OutcomeMatrix) -> str:
     if unpriced:
         return f"The cost of {', '.join(unpriced)} is not known. Set its prices per million tokens on the run's tiers, and run it again."
     return f"No prompt of {m.run.name!r} has a grade and a cost on every tier. Grade the run again."
-
-

@@ -38,6 +38,7 @@ class TierSummary:
 
     def to_json(self) -> dict[str, Any]:
         """As `summary --json` prints it."""
+
         def known(*names: str) -> dict[str, Any]:
             return {name: _known(getattr(self, name)) for name in names}
 

@@ -1,17 +1,17 @@
 """A ladder of tiers from a TOML file, and the checks that every ladder passes, wherever it was written.
 
-    [[tier]]
-    name = "small"
-    model = "gpt-5-mini"
-    api_key_env = "OPENAI_API_KEY"
+[[tier]]
+name = "small"
+model = "gpt-5-mini"
+api_key_env = "OPENAI_API_KEY"
 
-    [[tier]]
-    name = "large"
-    model = "gpt-5.5"
-    input_per_1m = 5.0
-    output_per_1m = 30.0
-    params = { temperature = 0, max_tokens = 400 }
-    fallbacks = ["small"]
+[[tier]]
+name = "large"
+model = "gpt-5.5"
+input_per_1m = 5.0
+output_per_1m = 30.0
+params = { temperature = 0, max_tokens = 400 }
+fallbacks = ["small"]
 """
 
 import difflib

@@ -238,8 +238,13 @@ class OutcomeMatrix:
         """The same matrix for some rows (integer positions or a bool mask)."""
         index = np.arange(len(self))[rows]
         return replace(
-            self, samples=tuple(self.samples[i] for i in index), quality=self.quality[index], cost=self.cost[index],
-            latency=self.latency[index], truncated=self.truncated[index], failed=self.failed[index],
+            self,
+            samples=tuple(self.samples[i] for i in index),
+            quality=self.quality[index],
+            cost=self.cost[index],
+            latency=self.latency[index],
+            truncated=self.truncated[index],
+            failed=self.failed[index],
         )
 
 

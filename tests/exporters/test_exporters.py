@@ -17,7 +17,7 @@ SAMPLES = make_matrix(40, 3, seed=2).samples
 TARGETS = list(EXPORTERS)
 HOSTILE = ("=cmd|' /C calc'!A0", '"; import os; os._exit(3) #', "'''\\", "</script><script>alert(1)</script>", "${PATH} `id` $(id) {{7*7}}",
            "os.environ/PATH", "*/ process.exit(3) /*", "__proto__", "\u202eRTL Größe ☃ \U0001f600")  # fmt: skip
-PIN = {"provider": "anthropic\" onload=x", "allow_fallbacks": False}
+PIN = {"provider": 'anthropic" onload=x', "allow_fallbacks": False}
 METADATA_RULE = {"id": "critical", "when": {"metadata": {"critical": ["true"]}}, "tier": "frontier", "pin": PIN}
 SECRET = "sk-secret-0123456789abcdef"
 

@@ -122,7 +122,7 @@ def test_the_running_gateway_can_be_checked_from_the_app(policy, proxy, shipped,
     done = check_gateway(policy, shipped[:40], f"http://127.0.0.1:{proxy.port}/v1", "auto", "GATEWAY_KEY")
     assert [a for a in done.asked if a.got != a.wanted] == []
     assert done.agree == done.told == 40
-    with pytest.raises(BadInput, match="HTTP 40[01]"):
+    with pytest.raises(BadInput, match="HTTP 40[01]"):  # noqa: RUF043
         monkeypatch.setenv("GATEWAY_KEY", "sk-wrong")
         check_gateway(policy, shipped[:4], f"http://127.0.0.1:{proxy.port}/v1", "auto", "GATEWAY_KEY")
 

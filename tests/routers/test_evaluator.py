@@ -81,7 +81,7 @@ def test_only_the_last_user_message_is_read():
 
 
 def test_features_count_what_they_say():
-    found = evaluator.features(user("Why is 3 x 4 = 12?\n- one\n- two\nA) yes\nB) no\n```python\ndef f():\n```\n____ \"quoted\""))
+    found = evaluator.features(user('Why is 3 x 4 = 12?\n- one\n- two\nA) yes\nB) no\n```python\ndef f():\n```\n____ "quoted"'))
     counted = {"numbers": 3, "question_marks": 1, "list_items": 2, "options": 2, "blanks": 1, "quotes": 2, "lines": 9}
     assert {k: round(math.expm1(found[k])) for k in counted} == counted
     assert found["asks_why_how"] == 1 and found["opens_what"] == 0 and found["code_marks"] > 0

@@ -21,7 +21,7 @@ from tierwise.scorers import Score, scorer
 def polite(output: str, sample, *, word: Annotated[str, "The word that counts"] = "please") -> Score:
     return Score(float(word in output.lower()))
 '''
-ASKING = '''
+ASKING = """
 from tierwise.scorers import Answer, Bench, Score, asking_scorer
 
 
@@ -30,7 +30,7 @@ from tierwise.scorers import Answer, Bench, Score, asking_scorer
 async def tone(answer: Answer, bench: Bench) -> Score:
     reply = await bench.ask([{"role": "user", "content": answer.output}])
     return Score(1.0 if reply.startswith("yes") else 0.0)
-'''
+"""
 
 
 @pytest.fixture

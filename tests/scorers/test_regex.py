@@ -7,8 +7,16 @@ import pytest
 from tierwise.scorers import SCORERS
 from tierwise.types import Sample
 
-EVIL = [r"(a+)+$", r"(a|a)*$", r"(a|aa)+$", r"^(([a-z])+.)+[A-Z]([a-z])+$", r"(.*)*b", r"(\w+\s?)+$", r"a?" * 100 + "a" * 100, 
-        r"(a{0,30}){0,30}$"]
+EVIL = [
+    r"(a+)+$",
+    r"(a|a)*$",
+    r"(a|aa)+$",
+    r"^(([a-z])+.)+[A-Z]([a-z])+$",
+    r"(.*)*b",
+    r"(\w+\s?)+$",
+    r"a?" * 100 + "a" * 100,
+    r"(a{0,30}){0,30}$",
+]
 
 
 def grade(output: str, reference: str | None = None, **options):

@@ -24,7 +24,7 @@ def test_cosines_equal_those_of_scikit_learn(kind):
     expected = (table @ table.T).toarray()
     rare = rarity(kind, TEXTS)
     ours = [[cosine(rare.weigh(kind(a)), rare.weigh(kind(b))) for b in TEXTS] for a in TEXTS]
-    assert sum(ours, []) == pytest.approx(expected.ravel().tolist())
+    assert sum(ours, []) == pytest.approx(expected.ravel().tolist())  # noqa: RUF017
 
 
 def test_common_words_tell_less_than_rare_ones():

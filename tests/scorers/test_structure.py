@@ -37,8 +37,17 @@ def test_the_order_of_keys_does_not_count(value):
 
 def test_what_is_the_same_and_what_is_not():
     equal = [(1, 1.0), (0.1 + 0.2, 0.3), ([1, 2], [1, 2.0]), ({"a": None}, {"a": None}), (-0.0, 0)]
-    different = [(True, 1), (False, 0), (None, 0), ("1", 1), ([1, 2], [2, 1]), ({"a": 1}, {"a": 1, "b": None}), ({}, []),
-    (10**400, 1.5), (10**30, 10**30 + 1)]
+    different = [
+        (True, 1),
+        (False, 0),
+        (None, 0),
+        ("1", 1),
+        ([1, 2], [2, 1]),
+        ({"a": 1}, {"a": 1, "b": None}),
+        ({}, []),
+        (10**400, 1.5),
+        (10**30, 10**30 + 1),
+    ]
     assert all(same(a, b) and same(b, a) for a, b in equal)
     assert not any(same(a, b) or same(b, a) for a, b in different)
     assert same({"a": [1.04]}, {"a": [1]}, 0.05) and not same({"a": [1.06]}, {"a": [1]}, 0.05) and not same("1.04", "1", 0.05)

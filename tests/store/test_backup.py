@@ -63,7 +63,7 @@ def test_what_is_no_workspace_is_not_restored(tmp_path, content):
     target = tmp_path / "w.duckdb"
     with Store(target) as before:
         keep_prompts(before, 2)
-    with pytest.raises(BadInput, match="not a workspace|not of Tierwise"):
+    with pytest.raises(BadInput, match="not a workspace|not of Tierwise"):  # noqa: RUF043
         restore(tmp_path / "bad.duckdb", target)
     with Store(target) as after:
         assert len(after.evalsets.list()) == 1

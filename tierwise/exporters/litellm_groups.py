@@ -145,5 +145,3 @@ def _price(tier: Mapping[str, Any]) -> dict[str, float]:
         return {}
     per_token = {side: float(f"{tier['price'][f'{side}_per_1m'] / 1e6:.12g}") for side in ("input", "output")}
     return {"input_cost_per_token": per_token["input"], "output_cost_per_token": per_token["output"]}
-
-

@@ -154,7 +154,12 @@ SCORERS: Registry[Scorer] = Registry("scorer")
 
 
 def scorer(
-    name: str, *, summary: str, needs_reference: bool = True, examples: Sequence[Example] = (), needs: str = "",
+    name: str,
+    *,
+    summary: str,
+    needs_reference: bool = True,
+    examples: Sequence[Example] = (),
+    needs: str = "",
     off: Callable[[bool], str | None] = lambda thorough: None,
 ) -> Callable[[Callable[..., Score]], Scorer]:
     """Register a scorer function under `name`.

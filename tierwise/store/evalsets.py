@@ -62,8 +62,16 @@ class EvalSets:
             ).fetchall()
         samples = tuple(
             Sample(
-                id=r[0], input=r[1], reference=r[2], request_type=r[3], system=r[4],
-                messages=tuple(json.loads(r[5])) if r[5] else (), context=r[6], cluster=r[7], weight=r[8], metadata=json.loads(r[9]),
+                id=r[0],
+                input=r[1],
+                reference=r[2],
+                request_type=r[3],
+                system=r[4],
+                messages=tuple(json.loads(r[5])) if r[5] else (),
+                context=r[6],
+                cluster=r[7],
+                weight=r[8],
+                metadata=json.loads(r[9]),
             )
             for r in rows
         )

@@ -122,7 +122,8 @@ class Reviews:
         with self._connection.read() as cursor:
             rows = cursor.execute(
                 """SELECT id, run_id, author, scale, scorer, params, created_at FROM grading_sessions
-                   WHERE run_id = ? ORDER BY created_at DESC, id""", [run_id]
+                   WHERE run_id = ? ORDER BY created_at DESC, id""",
+                [run_id],
             ).fetchall()
         return [GradingSession(*r[:5], **json.loads(r[5]), created_at=r[6]) for r in rows]
 
@@ -203,7 +204,8 @@ class Reviews:
             return cursor.execute(
                 """SELECT sample_id, tier, value, created_at FROM grades
                    WHERE run_id = ? AND author = ? AND scorer = 'manual' AND repeat = 0
-                   QUALIFY row_number() OVER (PARTITION BY sample_id, tier ORDER BY id DESC) = 1 ORDER BY id""", [run_id, author]
+                   QUALIFY row_number() OVER (PARTITION BY sample_id, tier ORDER BY id DESC) = 1 ORDER BY id""",
+                [run_id, author],
             ).df()
 
     def automatic(self, run_id: str, scorer: str, sample_ids: Sequence[str]) -> dict[tuple[str, str], float | None]:
@@ -212,7 +214,8 @@ class Reviews:
             rows = cursor.execute(
                 """SELECT sample_id, tier, value FROM grades
                    WHERE run_id = ? AND scorer = ? AND author = 'tierwise' AND repeat = 0 AND sample_id IN (SELECT unnest(?))
-                   QUALIFY row_number() OVER (PARTITION BY sample_id, tier ORDER BY id DESC) = 1""", [run_id, scorer, list(sample_ids)]
+                   QUALIFY row_number() OVER (PARTITION BY sample_id, tier ORDER BY id DESC) = 1""",
+                [run_id, scorer, list(sample_ids)],
             ).fetchall()
         return {(r[0], r[1]): r[2] for r in rows}
 

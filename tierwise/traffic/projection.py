@@ -135,9 +135,7 @@ def break_even_share(overhead_usd: float, frontier_usd: float, cheap_usd: float)
     return overhead_usd / (frontier_usd - cheap_usd) if frontier_usd > cheap_usd else float("inf")
 
 
-def _by_type(
-    matrix: OutcomeMatrix, choice: np.ndarray, kinds: np.ndarray, present: list[str], seed: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _by_type(matrix: OutcomeMatrix, choice: np.ndarray, kinds: np.ndarray, present: list[str], seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(T, 2) mean costs of frontier and routed, and (T, 2, draws) of them; draws are widened by sqrt(u / (u - 1)) for u clusters."""
     means, draws = np.empty((len(present), 2)), np.empty((len(present), 2, DRAWS))
     for t, kind in enumerate(present):

@@ -83,21 +83,20 @@ def _drill(policy: Policy, samples: tuple[Sample, ...]) -> None:
 def _check(policy: Policy, samples: tuple[Sample, ...]) -> None:
     from tierwise.gateway_check import MOST, check_gateway
 
-    with st.form("check_gateway", border=False):
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            url = st.text_input("Gateway", "http://127.0.0.1:4000/v1", key="gateway_url", max_chars=300, width=320)
-            model = st.text_input("Model name it routes under", "auto", key="gateway_model", max_chars=120, width=200)
-            key_env = st.text_input(
-                "Its key is in",
-                "",
-                key="gateway_key",
-                max_chars=80,
-                width=200,
-                help="NAME of the environment variable.",
-                placeholder="no key",
-            )
-            most = st.number_input("Prompts", 1, min(MOST, max(len(samples), 1)), min(50, max(len(samples), 1)), key="gateway_n", width=120)
-            asked = st.form_submit_button("Ask it", icon=":material/network_check:")
+    with st.form("check_gateway", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        url = st.text_input("Gateway", "http://127.0.0.1:4000/v1", key="gateway_url", max_chars=300, width=320)
+        model = st.text_input("Model name it routes under", "auto", key="gateway_model", max_chars=120, width=200)
+        key_env = st.text_input(
+            "Its key is in",
+            "",
+            key="gateway_key",
+            max_chars=80,
+            width=200,
+            help="NAME of the environment variable.",
+            placeholder="no key",
+        )
+        most = st.number_input("Prompts", 1, min(MOST, max(len(samples), 1)), min(50, max(len(samples), 1)), key="gateway_n", width=120)
+        asked = st.form_submit_button("Ask it", icon=":material/network_check:")
     st.caption("Each prompt is one real call with an answer of one token. Start the gateway with the exported files first.")
     if not asked:
         return

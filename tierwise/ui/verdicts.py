@@ -162,4 +162,3 @@ def _preferences(run: Run, pairs: pd.DataFrame) -> None:
     low, high = fit.first_bonus_ci95
     seen = "no sign that it matters" if low <= 0 <= high else f"the one on the {'left' if low > 0 else 'right'} is favoured"
     st.caption(f"{fit.n:,} pairs; Bradley-Terry with ties. Order on the screen: {seen} ({fit.first_bonus:+.2f} [{low:.2f}, {high:.2f}]).")
-

@@ -111,9 +111,7 @@ class TrafficLog:
         return replace(self, calls=self.calls.assign(request_type=pd.Series(values, dtype=object)), type_key=key)
 
 
-def read_traffic(
-    data: bytes, filename: str, format: str = "auto", type_key: str | None = None, cost_unit: str | None = None
-) -> TrafficLog:
+def read_traffic(data: bytes, filename: str, format: str = "auto", type_key: str | None = None, cost_unit: str | None = None) -> TrafficLog:
     """Read a traffic log.
 
     Args:
@@ -223,8 +221,13 @@ def _latency(latency: np.ndarray, reader: Format, notices: list[str]) -> np.ndar
 
 
 def _costs(
-    columns: Mapping[str, Any], numbers: Mapping[str, np.ndarray], status: np.ndarray, hit: np.ndarray, reader: Format,
-    cost_unit: str | None, notices: list[str],
+    columns: Mapping[str, Any],
+    numbers: Mapping[str, np.ndarray],
+    status: np.ndarray,
+    hit: np.ndarray,
+    reader: Format,
+    cost_unit: str | None,
+    notices: list[str],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Dollars a request, and whether they are as given, list prices of ours, or not known."""  # fmt: skip
     cost = numbers["cost_usd"] * COST_UNITS[cost_unit or "usd"]
