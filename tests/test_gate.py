@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.cli.conftest import tierwise  # noqa: F401
 from tests.conftest import make_matrix
 from tests.policies import a_policy
-from tests.test_cli import tierwise  # noqa: F401
 from tierwise.errors import BadInput
 from tierwise.gate import gate, junit
 from tierwise.policy import evaluate, make_policy, sign

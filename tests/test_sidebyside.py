@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.cli.conftest import tierwise  # noqa: F401
 from tests.conftest import make_matrix
-from tests.test_cli import tierwise  # noqa: F401
 from tierwise.errors import BadInput
 from tierwise.policy import make_policy
 from tierwise.sidebyside import compare_policies, compare_runs
