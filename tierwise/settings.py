@@ -1,9 +1,13 @@
 """Paths and environment, read here and nowhere else."""
 
 import os
+import re
 from pathlib import Path
+from typing import Literal, get_args
 
 from tierwise.errors import BadInput
+
+Login = Literal["off", "oidc", "proxy"]
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED_EVALSETS = ROOT / "evalsets"
@@ -42,6 +46,67 @@ def scorers_folder() -> Path | None:
     """Where the administrator keeps scorers of their own: `TIERWISE_SCORERS`, or none. What is in it runs as code."""
     folder = os.environ.get("TIERWISE_SCORERS", "").strip()
     return Path(folder).expanduser() if folder else None
+
+
+def login() -> Login:
+    """Who checks that visitors are who they say (`TIERWISE_LOGIN`): nobody, an OpenID Connect provider, or a proxy in front.
+
+    `off` is one person at their own machine, who administers it too; the others are a server for a team.
+    """
+    text = os.environ.get("TIERWISE_LOGIN", "").strip().lower() or "off"
+    if text not in get_args(Login):
+        raise BadInput(f"TIERWISE_LOGIN is {text!r}: give one of {', '.join(get_args(Login))}.")
+    return text
+
+
+def allowed_hosts() -> tuple[str, ...]:
+    """The names under which a team reaches this server: `TIERWISE_ALLOWED_HOSTS`. On the machine itself loopback names always work."""
+    names = _listed("TIERWISE_ALLOWED_HOSTS")
+    for name in names:
+        if not re.fullmatch(r"(?:\*\.)?[a-z0-9-]+(?:\.[a-z0-9-]+)*|[0-9a-f:]*:[0-9a-f:.]+", name):
+            raise BadInput(
+                f"TIERWISE_ALLOWED_HOSTS holds {name!r}: give host names alone, such as tierwise.example.com, without port or https."
+            )
+    return names
+
+
+def trusted_proxies() -> tuple[str, ...]:
+    """Addresses or networks of the proxy that signs people in: `TIERWISE_TRUSTED_PROXIES`."""
+    return _listed("TIERWISE_TRUSTED_PROXIES")
+
+
+def allowed_endpoints() -> tuple[str, ...]:
+    """Hosts, or host:port, inside the team's own network that models may be called at: `TIERWISE_ALLOWED_ENDPOINTS`."""
+    return _listed("TIERWISE_ALLOWED_ENDPOINTS")
+
+
+def frame_ancestors() -> str:
+    """Who may show the app in a frame (`TIERWISE_FRAME_ANCESTORS`): nobody, unless a host such as Streamlit Community Cloud needs it."""
+    told = _listed("TIERWISE_FRAME_ANCESTORS")
+    for one in told:
+        if one != "'self'" and not re.fullmatch(r"https://(?:\*\.)?[a-z0-9.-]+(?::\d+)?", one):
+            raise BadInput(f"TIERWISE_FRAME_ANCESTORS holds {one!r}: give 'self' or addresses such as https://example.com.")
+    return " ".join(told) or "'none'"
+
+
+def metrics_token() -> str | None:
+    """What a Prometheus server sends as its bearer token to read /metrics: `TIERWISE_METRICS_TOKEN`."""
+    token = os.environ.get("TIERWISE_METRICS_TOKEN", "").strip()
+    if token and len(token) < 16:
+        raise BadInput("TIERWISE_METRICS_TOKEN is too short to be a secret: give 16 characters or more.")
+    return token or None
+
+
+def log_lines() -> Literal["text", "json"]:
+    """How the server's log is written: `TIERWISE_LOG`."""
+    text = os.environ.get("TIERWISE_LOG", "").strip().lower() or "text"
+    if text not in ("text", "json"):
+        raise BadInput(f"TIERWISE_LOG is {text!r}: give text or json.")
+    return text
+
+
+def _listed(variable: str) -> tuple[str, ...]:
+    return tuple(part.lower() for part in re.split(r"[,\s]+", os.environ.get(variable, "")) if part)
 
 
 def quiet_libraries() -> None:

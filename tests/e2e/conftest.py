@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,10 +28,12 @@ START_SECONDS = 60
 
 
 class Server:
-    """`streamlit run app.py` on a free port, with a workspace of its own."""
+    """`streamlit run app.py` on a free port, with a workspace of its own; `more` is its environment besides, `script` another app."""
 
-    def __init__(self, workspace: Path) -> None:
-        self.workspace = workspace
+    def __init__(
+        self, workspace: Path, more: Mapping[str, str] | None = None, script: Path = ROOT / "app.py", flags: Sequence[str] = ()
+    ) -> None:
+        self.workspace, self.more, self.script, self.flags = workspace, dict(more or {}), script, list(flags)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -41,8 +43,8 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), "--server.port", str(self.port)]
-        environment = os.environ | {"TIERWISE_DATA": str(self.workspace), "PYTHONUNBUFFERED": "1"}
+        command = [sys.executable, "-m", "streamlit", "run", str(self.script), "--server.port", str(self.port), *self.flags]
+        environment = os.environ | {"TIERWISE_DATA": str(self.workspace), "PYTHONUNBUFFERED": "1"} | self.more
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
         deadline = time.monotonic() + START_SECONDS

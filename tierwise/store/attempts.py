@@ -45,6 +45,17 @@ class Settlement:
     closed_at: datetime = field(default_factory=now)
 
 
+@dataclass(frozen=True)
+class Totals:
+    """Requests of one purpose that ended one way, over the whole ledger."""
+
+    purpose: str
+    status: str
+    requests: int
+    paid_usd: float
+    counted_usd: float
+
+
 LEDGER = """
     SELECT a.id, a.sample_id, a.tier, a.repeat, a.model, a.purpose, a.sent_at, s.closed_at, coalesce(s.status, 'unknown') AS status, s.http_status,
            a.reserved_usd, s.cost_usd, CASE WHEN s.status = 'refused' THEN 0 ELSE coalesce(s.cost_usd, a.reserved_usd) END AS counted_usd, s.error
@@ -93,6 +104,15 @@ class Attempts:
                 f"SELECT coalesce(sum(counted_usd), 0) FROM ({LEDGER} WHERE a.sent_at >= ? AND a.sent_at < ?)",
                 [day, day + timedelta(days=1)],
             ).fetchone()[0]
+
+    def totals(self) -> list[Totals]:
+        """The whole ledger in a few lines."""
+        with self._connection.read() as cursor:
+            rows = cursor.execute(
+                f"""SELECT purpose, status, count(*)::BIGINT, coalesce(sum(cost_usd), 0), coalesce(sum(counted_usd), 0)
+                    FROM ({LEDGER}) GROUP BY purpose, status ORDER BY purpose, status"""
+            ).fetchall()
+        return [Totals(*row) for row in rows]
 
     def frame(self, run_id: str, newest: int | None = None) -> pd.DataFrame:
         """Every request of a run in the order of sending. `counted_usd` is the cost, or what was reserved where that is not known.

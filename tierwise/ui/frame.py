@@ -1,8 +1,11 @@
 """The frame round every page: configuration, navigation and the guard for links that arrive first."""
 
+import time
+
 import streamlit as st
 
 from tierwise import settings
+from tierwise.server import logs, measures
 from tierwise.ui.parts import guard
 
 HOME, EVALSETS, RUN = "pages/home.py", "pages/evalsets.py", "pages/run.py"
@@ -40,8 +43,15 @@ def frame() -> st.Page:
 def show() -> None:
     """Run the chosen page; what its user can mend is shown as a message."""
     page = frame()
-    with guard():
-        page.run()
+    logs.bind(request=st.context.headers.get("X-Request-Id"))
+    began, cpu = time.perf_counter(), time.thread_time()
+    try:
+        with guard():
+            page.run()
+    finally:
+        name = page.url_path or "home"
+        measures.RERUNS.observe(name, time.perf_counter() - began)
+        measures.RERUN_CPU.observe(name, time.thread_time() - cpu)
 
 
 def require_frame() -> None:

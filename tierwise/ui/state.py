@@ -3,6 +3,7 @@
 import streamlit as st
 
 from tierwise import settings
+from tierwise.server import workspace
 from tierwise.store import Store
 from tierwise.store.reviews import GradingSession
 from tierwise.traffic import TrafficProfile
@@ -11,7 +12,7 @@ from tierwise.types import EvalSetInfo, Policy, Run
 
 @st.cache_resource(show_spinner=False, max_entries=4, on_release=Store.close)
 def _store(path: str) -> Store:
-    return Store()
+    return workspace.opened(Store())
 
 
 def store() -> Store:
