@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from tierwise import __version__
 from tierwise.bundle import archive, rows
-from tierwise.errors import BadInput, NotFound
+from tierwise.errors import BadInput
 from tierwise.evalsets import digest_of, to_jsonl
 from tierwise.policy import policy_from_json
 from tierwise.store import Store
@@ -75,7 +75,7 @@ def import_bundle(store: Store, data: bytes) -> Imported:
         return Imported(here, *counts, len(fresh), ("The run is here already, just as it is in the bundle.", *notes))
     kept = _keep_prompts(store, evalset, notes)
     run["evalset_id"] = kept
-    if _taken(store, run["id"]):
+    if store.runs.taken(run["id"]):
         fresh_id = secrets.token_hex(6)
         notes.append(f"Another run has the id {run['id']}; this one is kept as {fresh_id}, and its policies go on naming the old one.")
         run["id"] = fresh_id
@@ -97,19 +97,12 @@ def _files(store: Store, run: Run, evalset: EvalSet) -> dict[str, bytes]:
 
 def _same(store: Store, run_id: str, files: dict[str, bytes]) -> Run | None:
     """The run of this id where it is the one in the bundle to the byte; the name of its prompt set may differ."""
-    if not _taken(store, run_id):
+    if not store.runs.has(run_id):
         return None
     run = store.runs.get(run_id)
     own = _files(store, run, store.evalsets.get(run.evalset_id))
     alike = ("prompts.jsonl", "run.json", "outcomes.jsonl", "grades.jsonl", "scorings.jsonl")
     return run if all(own[name] == files[name] for name in alike) else None
-
-
-def _taken(store: Store, run_id: str) -> bool:
-    try:
-        return store.runs.get(run_id).id == run_id
-    except NotFound:
-        return False
 
 
 def _keep_prompts(store: Store, evalset: EvalSet, notes: list[str]) -> str:
@@ -119,11 +112,7 @@ def _keep_prompts(store: Store, evalset: EvalSet, notes: list[str]) -> str:
         if known.name != evalset.name:
             notes.append(f"The prompts are here already as {known.name!r}.")
         return known.id
-    try:
-        taken = store.evalsets.info(evalset.id).id == evalset.id
-    except NotFound:
-        taken = False
-    if taken:
+    if store.evalsets.taken(evalset.id):
         evalset = replace(evalset, id=secrets.token_hex(6))
         notes.append(f"Another prompt set has the id of this one; it is kept as {evalset.id}.")
     return store.evalsets.add(evalset).id

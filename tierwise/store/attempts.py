@@ -67,8 +67,12 @@ class Attempts:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def commit(self, run_id: str, entries: Sequence[Intent | Settlement | Grade]) -> list[int | None]:
-        """Keep intents, settlements with their outcomes, and grades in one transaction; an attempt id for each intent, in order."""
+    def commit(self, run_id: str, entries: Sequence[Intent | Settlement | Grade], person_id: str = "") -> list[int | None]:
+        """Keep intents, settlements with their outcomes, and grades in one transaction; an attempt id for each intent, in order.
+
+        Args:
+            person_id: whose daily cap the requests count towards; empty for the person at the machine.
+        """
         intents = [e for e in entries if isinstance(e, Intent)]
         settlements = [e for e in entries if isinstance(e, Settlement)]
         with self._connection.write() as cursor:
@@ -82,6 +86,7 @@ class Attempts:
                     "reserved_usd": pa.array([i.reserved_usd for i in intents], pa.float64()),
                     "sent_at": pa.array([i.sent_at for i in intents], pa.timestamp("us")),
                     "purpose": pa.array([i.purpose for i in intents], pa.string()),
+                    "person_id": pa.array([person_id] * len(intents), pa.string()),
                 }))  # fmt: skip
             if settlements:
                 insert(cursor, "settlements", pa.table({
@@ -97,12 +102,13 @@ class Attempts:
         taken = iter(ids)
         return [next(taken) if isinstance(e, Intent) else None for e in entries]
 
-    def counted_on(self, day: date) -> float:
-        """US dollars of all requests sent on a day (UTC), unknown costs at what was reserved."""
+    def counted_on(self, day: date, person_id: str | None = None) -> float:
+        """US dollars of all requests sent on a day (UTC), or of one person's; unknown costs at what was reserved."""
+        theirs, values = ("", []) if person_id is None else ("AND a.person_id = ?", [person_id])
         with self._connection.read() as cursor:
             return cursor.execute(
-                f"SELECT coalesce(sum(counted_usd), 0) FROM ({LEDGER} WHERE a.sent_at >= ? AND a.sent_at < ?)",
-                [day, day + timedelta(days=1)],
+                f"SELECT coalesce(sum(counted_usd), 0) FROM ({LEDGER} WHERE a.sent_at >= ? AND a.sent_at < ? {theirs})",
+                [day, day + timedelta(days=1), *values],
             ).fetchone()[0]
 
     def totals(self) -> list[Totals]:

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from tierwise.errors import NotFound
 from tierwise.store.connection import Connection, insert
+from tierwise.store.scope import DEFAULT_PROJECT, within
 from tierwise.types import EvalSet, EvalSetInfo, Sample
 
 INFO = """
@@ -18,12 +19,13 @@ INFO = """
 
 
 class EvalSets:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, project: str | None = None) -> None:
+        """`project`: what is added belongs to it and nothing else is seen; None sees everything and adds to Default."""
+        self._connection, self._project = connection, project
 
     def add(self, evalset: EvalSet) -> EvalSetInfo:
-        """Keep a prompt set. The same content is recognised by its digest and not kept twice."""
-        known = self.by_digest(evalset.digest)
+        """Keep a prompt set. The same content is recognised by its digest and not kept twice in a project."""
+        known = next(iter(self._infos("WHERE e.digest = ? AND e.project_id = ?", [evalset.digest, self._project or DEFAULT_PROJECT])), None)
         if known is not None:
             return known
         samples = evalset.samples
@@ -45,8 +47,8 @@ class EvalSets:
         )
         with self._connection.write() as cursor:
             cursor.execute(
-                "INSERT INTO evalsets VALUES (?, ?, ?, ?, ?)",
-                [evalset.id, evalset.name, evalset.digest, evalset.source, evalset.created_at],
+                "INSERT INTO evalsets (id, name, digest, source, created_at, project_id) VALUES (?, ?, ?, ?, ?, ?)",
+                [evalset.id, evalset.name, evalset.digest, evalset.source, evalset.created_at, self._project or DEFAULT_PROJECT],
             )
             insert(cursor, "samples", rows)
         return self.info(evalset.id)
@@ -93,7 +95,13 @@ class EvalSets:
         """Newest first."""
         return self._infos("", [])
 
+    def taken(self, evalset_id: str) -> bool:
+        """Whether any project has a prompt set of this id."""
+        with self._connection.read() as cursor:
+            return cursor.execute("SELECT 1 FROM evalsets WHERE id = ?", [evalset_id]).fetchone() is not None
+
     def _infos(self, where: str, values: list[str]) -> list[EvalSetInfo]:
+        where, values = within(self._project, where, values, "e.")
         with self._connection.read() as cursor:
             rows = cursor.execute(f"{INFO} {where} GROUP BY ALL ORDER BY e.created_at DESC, e.id", values).fetchall()
         return [EvalSetInfo(r[0], r[1], r[2], r[3], r[4], tuple(r[5] or ()), r[6], r[7]) for r in rows]

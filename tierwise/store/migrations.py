@@ -99,3 +99,43 @@ def m004_grading_by_models(cursor: duckdb.DuckDBPyConnection) -> None:
         CREATE TABLE scorings (
             run_id TEXT NOT NULL, scorer TEXT NOT NULL, name TEXT NOT NULL, options TEXT NOT NULL, created_at TIMESTAMP NOT NULL);
     """)
+
+
+@MIGRATIONS.append
+def m005_people_and_projects(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Projects with members, who spent what, the audit log and links for reading. What there was goes to the project Default.
+
+    Equal prompts, and a policy of one id, may be in two projects: their uniqueness is the project's from now on.
+    """
+    cursor.execute("""
+        CREATE TABLE projects (id TEXT PRIMARY KEY, name TEXT NOT NULL, created_at TIMESTAMP NOT NULL);
+        INSERT INTO projects VALUES ('default', 'Default', now()::TIMESTAMP);
+        CREATE TABLE people (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL, admin BOOLEAN NOT NULL, subject TEXT NOT NULL,
+            seen_at TIMESTAMP, created_at TIMESTAMP NOT NULL);
+        CREATE TABLE members (project_id TEXT NOT NULL, person_id TEXT NOT NULL, role TEXT NOT NULL);
+        CREATE SEQUENCE audit_ids;
+        CREATE TABLE audit (
+            id BIGINT DEFAULT nextval('audit_ids'), done_at TIMESTAMP NOT NULL, person_id TEXT NOT NULL, person TEXT NOT NULL, action TEXT NOT NULL,
+            kind TEXT NOT NULL, object_id TEXT NOT NULL, object TEXT NOT NULL, project_id TEXT NOT NULL, detail TEXT NOT NULL);
+        CREATE TABLE shares (
+            id TEXT PRIMARY KEY, digest TEXT NOT NULL, kind TEXT NOT NULL, object_id TEXT NOT NULL, project_id TEXT NOT NULL,
+            texts BOOLEAN NOT NULL, made_by TEXT NOT NULL, created_at TIMESTAMP NOT NULL, expires_at TIMESTAMP NOT NULL,
+            revoked_at TIMESTAMP);
+        ALTER TABLE runs ADD COLUMN project_id TEXT DEFAULT 'default';
+        ALTER TABLE traffic_profiles ADD COLUMN project_id TEXT DEFAULT 'default';
+        ALTER TABLE attempts ADD COLUMN person_id TEXT DEFAULT '';
+        CREATE TABLE evalsets_by_project (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL, source TEXT NOT NULL, created_at TIMESTAMP NOT NULL,
+            project_id TEXT DEFAULT 'default', UNIQUE (project_id, digest));
+        INSERT INTO evalsets_by_project (id, name, digest, source, created_at) SELECT id, name, digest, source, created_at FROM evalsets;
+        DROP TABLE evalsets;
+        ALTER TABLE evalsets_by_project RENAME TO evalsets;
+        CREATE TABLE policies_by_project (
+            id TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, run_id TEXT NOT NULL, document TEXT NOT NULL,
+            created_at TIMESTAMP NOT NULL, project_id TEXT DEFAULT 'default', PRIMARY KEY (project_id, id));
+        INSERT INTO policies_by_project (id, name, version, run_id, document, created_at)
+            SELECT id, name, version, run_id, document, created_at FROM policies;
+        DROP TABLE policies;
+        ALTER TABLE policies_by_project RENAME TO policies;
+    """)

@@ -6,18 +6,28 @@ import json
 
 from tierwise.errors import NotFound
 from tierwise.store.connection import Connection
+from tierwise.store.scope import DEFAULT_PROJECT, within
 from tierwise.types import Policy
 
 
 class Policies:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, project: str | None = None) -> None:
+        """`project`: what is added belongs to it and nothing else is seen; None sees everything and adds to Default."""
+        self._connection, self._project = connection, project
 
     def add(self, policy: Policy) -> Policy:
         with self._connection.write() as cursor:
             cursor.execute(
-                "INSERT INTO policies VALUES (?, ?, ?, ?, ?, ?)",
-                [policy.id, policy.name, policy.version, policy.run_id, json.dumps(policy.document, ensure_ascii=False), policy.created_at],
+                "INSERT INTO policies (id, name, version, run_id, document, created_at, project_id) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    policy.id,
+                    policy.name,
+                    policy.version,
+                    policy.run_id,
+                    json.dumps(policy.document, ensure_ascii=False),
+                    policy.created_at,
+                    self._project or DEFAULT_PROJECT,
+                ],
             )
         return policy
 
@@ -34,6 +44,7 @@ class Policies:
         return self._policies("", [])
 
     def _policies(self, where: str, values: list[str]) -> list[Policy]:
+        where, values = within(self._project, where, values)
         with self._connection.read() as cursor:
             rows = cursor.execute(
                 f"SELECT id, name, version, run_id, document, created_at FROM policies {where} ORDER BY created_at DESC, id", values

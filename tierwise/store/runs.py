@@ -12,6 +12,7 @@ import pyarrow as pa
 from tierwise.errors import NotFound
 from tierwise.store.connection import Connection, insert
 from tierwise.store.grades import grade_rows
+from tierwise.store.scope import DEFAULT_PROJECT, within
 from tierwise.types import Grade, Outcome, Run, RunStatus, Tier
 
 Cell = tuple[str, str, int]
@@ -53,15 +54,17 @@ class Progress:
 
 
 class Runs:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, project: str | None = None) -> None:
+        """`project`: what is added belongs to it and nothing else is seen; None sees everything and adds to Default."""
+        self._connection, self._project = connection, project
 
     def add(self, run: Run) -> Run:
         with self._connection.write() as cursor:
             cursor.execute(
-                "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                """INSERT INTO runs (id, name, evalset_id, kind, status, tiers, params, note, created_at, project_id)
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
                 [run.id, run.name, run.evalset_id, run.kind, run.status, json.dumps([asdict(t) for t in run.tiers]),
-                 json.dumps(dict(run.params)), run.note, run.created_at],
+                 json.dumps(dict(run.params)), run.note, run.created_at, self._project or DEFAULT_PROJECT],
             )  # fmt: skip
         return run
 
@@ -76,6 +79,17 @@ class Runs:
     def list(self) -> list[Run]:
         """Newest first."""
         return self._runs("", [])
+
+    def has(self, run_id: str) -> bool:
+        """Whether this project has a run of this id."""
+        where, values = within(self._project, "WHERE id = ?", [run_id])
+        with self._connection.read() as cursor:
+            return cursor.execute(f"SELECT 1 FROM runs {where}", values).fetchone() is not None
+
+    def taken(self, run_id: str) -> bool:
+        """Whether any project has a run of this id."""
+        with self._connection.read() as cursor:
+            return cursor.execute("SELECT 1 FROM runs WHERE id = ?", [run_id]).fetchone() is not None
 
     def set_status(self, run_id: str, status: RunStatus, note: str = "") -> None:
         with self._connection.write() as cursor:
@@ -96,14 +110,16 @@ class Runs:
         """The newest paid answer to each of these calls in other runs, by call key; `reused_from` names its run."""
         wanted = pa.table({"call_key": pa.array(list(call_keys), pa.string())})
         columns = [f.name for f in fields(Outcome) if f.name != "reused_from"]
+        mine, own = ("AND r.project_id = ?", [self._project]) if self._project else ("", [])
         with self._connection.read() as cursor:
             cursor.register("wanted", wanted)
             try:
                 rows = cursor.execute(
                     f"""SELECT {", ".join(f"o.{c}" for c in columns)}, o.run_id FROM outcomes o JOIN wanted w ON w.call_key = o.call_key
-                        WHERE o.status IN ('ok', 'truncated') AND o.reused_from IS NULL AND o.run_id <> ?
+                        JOIN runs r ON r.id = o.run_id
+                        WHERE o.status IN ('ok', 'truncated') AND o.reused_from IS NULL AND o.run_id <> ? {mine}
                         QUALIFY row_number() OVER (PARTITION BY o.call_key ORDER BY o.repeat, o.created_at DESC) = 1""",
-                    [besides],
+                    [besides, *own],
                 ).fetchall()
             finally:
                 cursor.unregister("wanted")
@@ -147,6 +163,7 @@ class Runs:
             ).fetchone()
 
     def _runs(self, where: str, values: list[str]) -> list[Run]:
+        where, values = within(self._project, where, values)
         with self._connection.read() as cursor:
             rows = cursor.execute(
                 f"SELECT id, name, evalset_id, kind, status, tiers, params, note, created_at FROM runs {where} ORDER BY created_at DESC, id",

@@ -5,14 +5,18 @@ from pathlib import Path
 
 from tierwise import settings
 from tierwise.store.attempts import Attempts
+from tierwise.store.audit import Audit
 from tierwise.store.backup import Backup, backup
 from tierwise.store.connection import Connection
 from tierwise.store.evalsets import EvalSets
 from tierwise.store.grades import Grades
 from tierwise.store.migrations import migrate
+from tierwise.store.people import People
 from tierwise.store.policies import Policies
 from tierwise.store.reviews import Reviews
 from tierwise.store.runs import Runs
+from tierwise.store.scope import DEFAULT_PROJECT
+from tierwise.store.shares import Shares
 from tierwise.store.traffic import Traffic
 from tierwise.store.whole import Row, put, take
 
@@ -28,14 +32,36 @@ class Store:
         """
         self._connection = Connection(Path(path) if path else settings.database())
         migrate(self._connection)
-        self.path = self._connection.path
-        self.evalsets = EvalSets(self._connection)
-        self.runs = Runs(self._connection)
+        self._bind(None)
+
+    def _bind(self, project: str | None) -> None:
+        self.path, self.project = self._connection.path, project
+        self.evalsets = EvalSets(self._connection, project)
+        self.runs = Runs(self._connection, project)
         self.attempts = Attempts(self._connection)
         self.grades = Grades(self._connection)
-        self.policies = Policies(self._connection)
-        self.traffic = Traffic(self._connection)
+        self.policies = Policies(self._connection, project)
+        self.traffic = Traffic(self._connection, project)
         self.reviews = Reviews(self._connection)
+        self.shares = Shares(self._connection, project)
+        self.people = People(self._connection)
+        self.audit = Audit(self._connection)
+
+    def within(self, project: str | None) -> "Store":
+        """The same file, as far as one project goes: lists and searches see nothing else, and what is added belongs to it.
+
+        What hangs on a run, such as its outcomes, is found by the run's id alone; `access.view.View` asks first whose that is.
+        """
+        bound = object.__new__(Store)
+        bound._connection = self._connection
+        bound._bind(project)
+        return bound
+
+    def require(self, action: str) -> None:
+        """Whoever has the file may do anything; `access.view.View` asks what a person may."""
+
+    def note(self, action: str, kind: str, object_id: str, name: str, detail: str = "", once_a_day: bool = False) -> None:
+        """What the program does of itself is not in the audit log; `access.view.View` writes what people do."""
 
     def backup(self, target: Path) -> Backup:
         """Copy everything into a new file while work goes on; see `backup.backup`."""
@@ -47,7 +73,7 @@ class Store:
 
     def put_run(self, run: Row, tables: Mapping[str, Sequence[Row]], policies: Sequence[Row]) -> None:
         """Keep a run with all that belongs to it, or nothing; see `whole.put`."""
-        put(self._connection, run, tables, policies)
+        put(self._connection, run, tables, policies, self.project or DEFAULT_PROJECT)
 
     def close(self) -> None:
         self._connection.close()

@@ -10,18 +10,23 @@ import pyarrow as pa
 
 from tierwise.errors import NotFound
 from tierwise.store.connection import Connection, insert
+from tierwise.store.scope import DEFAULT_PROJECT, within
 from tierwise.traffic.profile import TrafficProfile
 
 
 class Traffic:
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, project: str | None = None) -> None:
+        """`project`: what is added belongs to it and nothing else is seen; None sees everything and adds to Default."""
+        self._connection, self._project = connection, project
 
     def add(self, profile: TrafficProfile, calls: pd.DataFrame | None = None) -> TrafficProfile:
         """Keep a profile; with `calls` (as `TrafficLog.calls`), also the prompts in them, so that a prompt set can be drawn later."""
         with self._connection.write() as cursor:
             document = json.dumps(profile.to_json(), ensure_ascii=False)
-            cursor.execute("INSERT INTO traffic_profiles VALUES (?, ?, ?, ?)", [profile.id, profile.name, document, profile.created_at])
+            cursor.execute(
+                "INSERT INTO traffic_profiles (id, name, document, created_at, project_id) VALUES (?, ?, ?, ?, ?)",
+                [profile.id, profile.name, document, profile.created_at, self._project or DEFAULT_PROJECT],
+            )
             if calls is not None:
                 insert(cursor, "traffic_prompts", _prompts(profile.id, calls[calls["prompt"].notna() & (calls["status"] != "failed")]))
         return profile
@@ -51,7 +56,14 @@ class Traffic:
         with self._connection.read() as cursor:
             return cursor.execute("SELECT count(*) FROM traffic_prompts WHERE profile_id = ?", [profile_id]).fetchone()[0]
 
+    def has(self, profile_id: str) -> bool:
+        """Whether this project has a profile of this id."""
+        where, values = within(self._project, "WHERE id = ?", [profile_id])
+        with self._connection.read() as cursor:
+            return cursor.execute(f"SELECT 1 FROM traffic_profiles {where}", values).fetchone() is not None
+
     def _profiles(self, where: str, values: Sequence[str]) -> list[TrafficProfile]:
+        where, values = within(self._project, where, values)
         with self._connection.read() as cursor:
             rows = cursor.execute(f"SELECT document FROM traffic_profiles {where} ORDER BY created_at DESC, id", values).fetchall()
         return [TrafficProfile.from_json(json.loads(document)) for (document,) in rows]

@@ -38,19 +38,26 @@ def take(connection: Connection, run_id: str) -> dict[str, list[Row]]:
     return found
 
 
-def put(connection: Connection, run: Row, tables: Mapping[str, Sequence[Row]], policies: Sequence[Row]) -> None:
-    """Keep all of it, or nothing."""
+def put(connection: Connection, run: Row, tables: Mapping[str, Sequence[Row]], policies: Sequence[Row], project: str) -> None:
+    """Keep all of it in a project, or nothing."""
     arrays = {}
     for table, columns in TABLES.items():
         rows = tables[table]
         columns_of = {name: pa.array([row.get(name) for row in rows], kind) for name, kind in columns.items()}
         arrays[table] = pa.table({"run_id": pa.array([run["id"]] * len(rows), pa.string()), **columns_of})
     with connection.write() as cursor:
-        cursor.execute("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [_stored(run, c) for c in RUN])
+        _keep(cursor, "runs", RUN, run, project)
         for table, rows in arrays.items():
             insert(cursor, table, rows)
         for policy in policies:
-            cursor.execute("INSERT INTO policies VALUES (?, ?, ?, ?, ?, ?)", [_stored(policy, c) for c in POLICY])
+            _keep(cursor, "policies", POLICY, policy, project)
+
+
+def _keep(cursor: Any, table: str, columns: tuple[str, ...], row: Row, project: str) -> None:
+    cursor.execute(
+        f"INSERT INTO {table} ({', '.join(columns)}, project_id) VALUES ({'?, ' * len(columns)}?)",
+        [*(_stored(row, c) for c in columns), project],
+    )
 
 
 def _rows(cursor: Any, columns: tuple[str, ...], table: str, where: str, order: str, key: str) -> list[Row]:
