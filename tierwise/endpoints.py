@@ -11,12 +11,9 @@ from tierwise.registry import Registry
 from tierwise.runs import background
 from tierwise.runs.plan import worst_case_usd
 from tierwise.store import Store
-from tierwise.store.attempts import Intent, Settlement
+from tierwise.store.attempts import TEST_RUN, Intent, Settlement
 from tierwise.tiers import check_tiers, default_key_env
 from tierwise.types import Tier
-
-TEST_RUN = "test-call"
-"""Test calls are paid too: they stand on the ledger under this name."""
 
 TEST_CHAT = [{"role": "user", "content": "Reply with the word ready."}]
 TEST_TOKENS = 64

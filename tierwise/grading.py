@@ -74,6 +74,8 @@ def apply_scorer(
     run, chosen = store.runs.get(run_id), SCORERS[scorer]
     name, parsed = scorer_ref(scorer, options), chosen.parse_options(options)
     chosen.check()
+    if not only_missing:  # else it is the grading that belongs to a run
+        store.note("graded", "run", run.id, run.name, name[:200])
     if chosen.asks(parsed):
         from tierwise.judging import grade_by_models
 

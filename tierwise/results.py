@@ -95,10 +95,13 @@ def results_file(store: Store, run: Run, suffix: str, scorer: str | None = None)
     Raises:
         BadInput: no such format.
     """
+    store.require("export_text")
     write = FORMATS.get(suffix.lower().lstrip("."))
     if write is None:
         raise BadInput(f"Results are written as {', '.join(FORMATS)}; {suffix or 'no suffix'} is none of them.")
-    return write(result_rows(store, run, scorer))
+    data = write(result_rows(store, run, scorer))
+    store.note("exported", "run", run.id, run.name, f"results as {suffix.lower().lstrip('.')}")
+    return data
 
 
 def neutral(text: str) -> str:

@@ -37,6 +37,7 @@ def export_bundle(store: Store, run: Run) -> bytes:
     evalset = store.evalsets.get(run.evalset_id)
     files = _files(store, run, evalset)
     about = {"tierwise": __version__, "run": run.id, "prompt_set": evalset.digest}
+    store.note("exported", "run", run.id, run.name, "bundle")
     return archive.pack(files, about)
 
 

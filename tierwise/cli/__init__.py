@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tierwise import __version__
+from tierwise.access.view import View, at_the_command_line
 from tierwise.cli import check, data, decide, experiment, keep, share, traffic  # noqa: F401  (importing them registers their commands)
 from tierwise.cli.command import COMMANDS, Result, finite
 from tierwise.errors import BadInput, TierwiseError
@@ -25,7 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     arguments = _parser().parse_args(argv)
     try:
-        with Workspace() as store:
+        with Workspace(getattr(arguments, "project", None)) as store:
             result = COMMANDS[arguments.command].act(arguments, store)
         _deliver(result, arguments.json)
         if result.problem:
@@ -47,11 +48,20 @@ def main(argv: list[str] | None = None) -> int:
 
 
 class Workspace:
-    """A store that opens on first use: deciding by a policy file must work beside a running app, which holds the store."""
+    """A store that opens on first use: deciding by a policy file must work beside a running app, which holds the store.
+
+    Whoever can read its file is its admin; what they do here is on the audit log under their name on this machine.
+    """
+
+    def __init__(self, project: str | None = None) -> None:
+        self.wanted = project
 
     def __getattr__(self, name: str) -> Any:
-        self.opened = self.__dict__.get("opened") or Store()
-        return getattr(self.opened, name)
+        if "opened" not in self.__dict__:
+            self.opened = Store()
+            project = self.opened.people.project(self.wanted) if self.wanted else None
+            self.view = View(self.opened, at_the_command_line(), "admin", project)
+        return getattr(self.view, name)
 
     def __enter__(self) -> Workspace:
         return self
@@ -76,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=entry.help, description=entry.help)
         entry.arguments(sub)
         sub.add_argument("--json", metavar="FILE", help="write the result as JSON to FILE, or to standard output with -")
+        sub.add_argument(
+            "--project", metavar="NAME", help="only what is in this project; all of them, and new things in Default, without it"
+        )
     return parser
 
 

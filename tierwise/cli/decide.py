@@ -119,10 +119,16 @@ def _export_arguments(p: argparse.ArgumentParser) -> None:
 
 @command("export", "Write a policy for a gateway and replay it there.", _export_arguments)
 def export(a: argparse.Namespace, store: Store) -> Result:
-    from tierwise.exporters import export as exporter
+    from tierwise.access.services import export_policy, took_away
 
     policy = _policy(store, a.policy)
-    done = exporter(policy, _samples(store, policy), a.to, Path(a.out))
+    if a.policy.endswith(".json"):  # a policy file is its owner's: no workspace is opened
+        from tierwise.exporters import export as exporter
+
+        done = exporter(policy, _samples(store, policy), a.to, Path(a.out))
+    else:
+        done = export_policy(store, policy, _samples(store, policy), a.to, Path(a.out))
+        took_away(store, policy, a.to)
     data = {"policy": policy.id, "target": a.to, "files": [str(f) for f in done.files], "agreement": done.agreement,
             "checked": done.checked, "over_routed": done.over, "under_routed": done.under, "notes": list(done.notes)}  # fmt: skip
     files = ", ".join(str(f) for f in done.files)

@@ -115,5 +115,7 @@ def export_promptfoo(a: argparse.Namespace, store: Store) -> Result:
     from tierwise.tiers import load_tiers_toml
 
     evalset = store.evalsets.get(a.evalset)
+    store.require("export_text")
+    store.note("exported", "prompt set", evalset.id, evalset.name, "promptfoo")
     target = write(a.out, to_promptfoo(evalset, load_tiers_toml(read(a.tiers))))
     return Result({"file": str(target), "n": len(evalset.samples)}, f"{target}: {len(evalset.samples):,} prompts of {evalset.name}.")

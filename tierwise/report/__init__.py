@@ -41,16 +41,24 @@ def run_report(
     Raises:
         NotReady: the run has no grades.
     """
-    return _page(_run(store, run, aim, scorer, answers, matrix, tuning))
+    store.require("export_text" if answers else "export")
+    page = _page(_run(store, run, aim, scorer, answers, matrix, tuning))
+    store.note("exported", "run", run.id, run.name, "report with prompts and answers" if answers else "report")
+    return page
 
 
 def policy_report(store: Store, policy: Policy, answers: bool = False) -> str:
     """The page of a policy: what its document promises, and the run it was tuned on where the workspace holds that."""
-    return _page(subject.of_policy(store, policy, answers))
+    store.require("export_text" if answers else "export")
+    page = _page(subject.of_policy(store, policy, answers))
+    store.note("exported", "policy", policy.id, policy.name, "report with prompts and answers" if answers else "report")
+    return page
 
 
 def chart_svg(store: Store, run: Run, aim: Aim | None = None, matrix: OutcomeMatrix | None = None, tuning: Any = None) -> str:
     """The cost-quality chart of a run as an SVG file, or its quality chart where no tier has a price."""
+    store.require("export")
+    store.note("exported", "run", run.id, run.name, "chart")
     s = _run(store, run, aim, None, False, matrix, tuning)
     rows = summary(s.matrix)
     drawn = route(s, rows)

@@ -42,6 +42,7 @@ def execute(
     Raises:
         TierwiseError: a key is missing, or the workspace could not be written. The run can be resumed.
     """
+    store.require("run")
     run, stop = store.runs.get(run_id), Stop() if stop is None else stop
     samples = {s.id: s for s in store.evalsets.get(run.evalset_id).samples}
     done = store.runs.done_cells(run.id)
@@ -51,6 +52,7 @@ def execute(
     if todo and not run.simulated:
         check_keys(run.tiers)
     store.runs.set_status(run.id, "running")
+    store.note("ran", "run", run.id, run.name, f"{len(todo):,} of {len(cells):,} cells to do")
     try:
         if run.simulated:
             _simulate(store, run, samples, todo, stop, lambda n: say(len(cells) - len(todo) + n, len(cells)))

@@ -17,6 +17,9 @@ from tierwise.types import Grade, Outcome, now
 
 AttemptStatus = Literal["answered", "refused", "unknown"]
 
+TEST_RUN = "test-call"
+"""Requests of test calls stand on the ledger under this name; there is no such run."""
+
 
 @dataclass(frozen=True)
 class Intent:

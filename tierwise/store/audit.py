@@ -50,7 +50,10 @@ class Audit:
             ):
                 return
             values = [getattr(entry, c) for c in COLUMNS]
-            cursor.execute(f"INSERT INTO audit (done_at, {', '.join(COLUMNS)}) VALUES (?{', ?' * len(COLUMNS)})", [at, *values])
+            cursor.execute(
+                f"INSERT INTO audit (id, done_at, {', '.join(COLUMNS)}) VALUES (nextval('audit_ids'), ?{', ?' * len(COLUMNS)})",
+                [at, *values],
+            )
 
     def frame(
         self,

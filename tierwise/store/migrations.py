@@ -5,6 +5,7 @@ from collections.abc import Callable
 import duckdb
 
 from tierwise.store.connection import Connection
+from tierwise.types import now
 
 MIGRATIONS: list[Callable[[duckdb.DuckDBPyConnection], None]] = []
 
@@ -109,14 +110,13 @@ def m005_people_and_projects(cursor: duckdb.DuckDBPyConnection) -> None:
     """
     cursor.execute("""
         CREATE TABLE projects (id TEXT PRIMARY KEY, name TEXT NOT NULL, created_at TIMESTAMP NOT NULL);
-        INSERT INTO projects VALUES ('default', 'Default', now()::TIMESTAMP);
         CREATE TABLE people (
             id TEXT PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL, admin BOOLEAN NOT NULL, subject TEXT NOT NULL,
             seen_at TIMESTAMP, created_at TIMESTAMP NOT NULL);
         CREATE TABLE members (project_id TEXT NOT NULL, person_id TEXT NOT NULL, role TEXT NOT NULL);
         CREATE SEQUENCE audit_ids;
         CREATE TABLE audit (
-            id BIGINT DEFAULT nextval('audit_ids'), done_at TIMESTAMP NOT NULL, person_id TEXT NOT NULL, person TEXT NOT NULL, action TEXT NOT NULL,
+            id BIGINT NOT NULL, done_at TIMESTAMP NOT NULL, person_id TEXT NOT NULL, person TEXT NOT NULL, action TEXT NOT NULL,
             kind TEXT NOT NULL, object_id TEXT NOT NULL, object TEXT NOT NULL, project_id TEXT NOT NULL, detail TEXT NOT NULL);
         CREATE TABLE shares (
             id TEXT PRIMARY KEY, digest TEXT NOT NULL, kind TEXT NOT NULL, object_id TEXT NOT NULL, project_id TEXT NOT NULL,
@@ -139,3 +139,4 @@ def m005_people_and_projects(cursor: duckdb.DuckDBPyConnection) -> None:
         DROP TABLE policies;
         ALTER TABLE policies_by_project RENAME TO policies;
     """)
+    cursor.execute("INSERT INTO projects VALUES ('default', 'Default', ?)", [now()])

@@ -41,8 +41,9 @@ class Person:
 
     @property
     def label(self) -> str:
-        """What grades and the audit log call them."""
-        return self.email or self.name
+        """What grades and the audit log call them: two people never share one."""
+        own = self.subject.partition("#")[2] or self.subject.partition(":")[2]
+        return self.email or (f"{self.name} ({own[-12:]})" if own and own != self.name else self.name)
 
 
 @dataclass(frozen=True)
