@@ -70,7 +70,7 @@ RULES: dict[str, Rule] = {
     "runs.has": Rule("read"),
     "runs.taken": Rule("import"),
     "runs.set_status": Rule("run", "run"),
-    "runs.record": Rule("run", "run"),
+    "runs.record": Rule("run", "new run"),
     "runs.done_cells": Rule("read", "run"),
     "runs.answered": Rule("read"),
     "runs.progress": Rule("read", "run"),
@@ -161,6 +161,10 @@ class View:
         """Raises NotFound where a run, profile, session or shared object is not of this project: as if it did not exist."""
         if kind == "shared":
             kind, thing = thing.kind, thing.object_id
+        elif kind == "new run":  # an import keeps its rows before the run, so that a run is whole from its first moment
+            if not self.whole.runs.taken(thing):
+                return
+            kind = "run"
         if self.project is None or (kind, thing) in self._owned or (kind == "run" and thing == TEST_RUN):
             return
         looks = {"run": self._store.runs.has, "profile": self._store.traffic.has, "policy": self._has_policy, "session": self._has_session}

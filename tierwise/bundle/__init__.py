@@ -47,6 +47,7 @@ def import_bundle(store: Store, data: bytes) -> Imported:
     Raises:
         BadInput: damaged, changed, too large, or of rows that do not fit; nothing is then kept.
     """
+    store.require("import")
     _, files = archive.unpack(data)
     about = rows.read("prompt_set.json", files["prompt_set.json"], rows.evalset)[0]
     samples = tuple(rows.read("prompts.jsonl", files["prompts.jsonl"], rows.sample))

@@ -69,6 +69,7 @@ def grade_by_models(
     Raises:
         BadInput, NotReady: as `check_judges`; or this very grading is under way.
     """
+    store.require("run")
     cap = budget_usd if budget_usd is not None else run.params.get("budget_usd")
     judges = check_judges(scorer, options, cap)
     ref = scorer_ref(scorer.name, options)
