@@ -50,7 +50,9 @@ def tuning(matrix: OutcomeMatrix | None = None, spec: dict | None = None, thresh
         chosen=point(thresholds), point=point, aim=SimpleNamespace(max_loss=0.02, max_cost_per_1k=None, min_quality=None),
         heldout=SimpleNamespace(quality=0.8, cost_per_1k_usd=1.0, loss=0.01, loss_ci95=(-0.01, 0.03), saving=0.5, saving_ci95=(0.4, 0.6),
                                 method="5-fold cross-fitting"),
-        certificate=SimpleNamespace(status="certified", epsilon=0.02, delta=0.1, saving=0.4, prompts_needed=None, method="exact Tango"),
+        certificate=SimpleNamespace(status="certified", epsilon=0.02, delta=0.1, saving=0.4, prompts_needed=None, method="exact Tango",
+                                    label="the opinion of the automatic grades alone"),
+        opinion=None,
     )  # fmt: skip
 
 

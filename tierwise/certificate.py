@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -37,6 +38,17 @@ class Certificate:
     """Of the certified policy, which is not the recommended one: that one is chosen by what was observed."""
     loss: float | None = None
     """Held-out, of the certified policy."""
+    by: Literal["automatic grades", "people"] = "automatic grades"
+    """Whose opinion it is. By automatic grades alone the promise is about what the grader would say, not what people would."""
+    pairs: int = 0
+    """Prompts of which people graded both answers that matter; 0 where they had no say."""
+
+    @property
+    def label(self) -> str:
+        """Whose opinion it is, in words."""
+        if self.by == "people":
+            return f"corrected by people's grades of {self.pairs:,} prompts"
+        return "the opinion of the automatic grades alone"
 
     def covers(self, thresholds: tuple[float, ...]) -> bool:
         """Whether the promise was made for these thresholds."""
@@ -60,22 +72,26 @@ class Path:
     """(P, K - 1) of the same knobs on all prompts."""
     over_coin_flip: tuple[float, float]
     """Mean advantage in quality over random mixes of the same cost, along the path, and its standard error."""
+    served: np.ndarray = field(repr=False)
+    """(n, P) the tier whose answer each prompt gets."""
     how: str = "cross-fitted"
 
     @classmethod
     def of(cls, folded: Folded, routers: Mapping[int, str], final: str) -> "Path":
         """`routers` choose for each fold; `final` is the one that goes into the policy."""
-        return cls.reading(folded, *folded.along(routers), folded.path(final), "cross-fitted")
+        return cls.reading(folded, folded.along(routers), folded.path(final), "cross-fitted")
 
     @classmethod
-    def reading(cls, folded: Folded, quality: np.ndarray, paid: np.ndarray, thresholds: np.ndarray, how: str) -> "Path":
-        """From (n, P) quality and cost of every prompt by each policy of the path; `how` tells what kept the choice apart from them."""
-        m = folded.matrix
+    def reading(cls, folded: Folded, actions: np.ndarray, thresholds: np.ndarray, how: str) -> "Path":
+        """From (n, P) actions of every prompt by each policy of the path; `how` tells what kept the choice apart from them."""
+        m, rows = folded.matrix, folded.rows[:, None]
+        quality, paid = folded.q[rows, actions], folded.c[rows, actions]
         lost, cost = m.quality[:, -1:] - quality, folded.w @ paid
         evidence = Evidence.of(lost, m.weights, m.clusters, [s.id for s in m.samples])
         saving = 1 - cost / folded.cost[-1] if folded.cost[-1] > 0 else np.zeros(len(cost))
         learned = over_coin_flip(m, quality[:, 1:-1], paid[:, 1:-1])
-        return cls(evidence, cost * 1000, saving, folded.w @ lost, folded.w @ lost**2, thresholds, learned, how)
+        served = folded.served[actions].astype(np.int8)
+        return cls(evidence, cost * 1000, saving, folded.w @ lost, folded.w @ lost**2, thresholds, learned, served, how)
 
     def certificate(self, epsilon: float, delta: float, aimed_saving: float, anytime: bool = False) -> Certificate:
         """Walk from always-frontier towards cheaper policies, each tested at delta, and stop at the first that fails.

@@ -51,6 +51,8 @@ class Corrected:
     """Part that falls only with more prompts."""
     skewness: float
     """Of the estimate; far from 0 where dissent is rare."""
+    freedom: int
+    """Degrees of freedom of the variance: human grades less the groups that they are from."""
 
     @property
     def variance(self) -> float:
@@ -59,7 +61,7 @@ class Corrected:
     def upper(self, delta: float) -> float:
         """The value is below this with confidence 1 - delta."""
         z = NormalDist().inv_cdf(1 - delta)
-        return self.value + math.sqrt(self.variance) * (z + _tilt(self.skewness, z))
+        return self.value + math.sqrt(self.variance) * (student(self.freedom, z) + _tilt(self.skewness, z))
 
     def to_json(self) -> dict[str, Any]:
         return {k: v if not isinstance(v, float) or math.isfinite(v) else None for k, v in vars(self).items()}
@@ -120,7 +122,8 @@ def corrected_mean(
     sample = float((by_unit**2).sum()) + extra
     whole = float((np.bincount(unit, own + w * (lam * j + shift - value)) ** 2).sum()) + extra
     z = NormalDist().inv_cdf(0.5 + level / 2)
-    half = student(max(sum(x.units - 1 for x in met), 1), z) * math.sqrt(whole)
+    freedom = max(sum(x.units - 1 for x in met), 1)
+    half = student(freedom, z) * math.sqrt(whole)
     skew = float((by_unit**3).sum()) / whole**1.5 if whole > 0 else 0.0
     middle = value + math.sqrt(whole) * _tilt(skew, z)
     theirs = math.nan if alone else float(w @ j)
@@ -129,6 +132,7 @@ def corrected_mean(
     return Corrected(
         theirs, value - theirs, value, max(middle - half, low), min(middle + half, 1.0), level, int(graded.sum()), len(j), lam,
         spread / (whole - extra) if whole > extra else math.nan, open_mass, sample, max(whole - sample, 0.0), skew,
+        freedom,
     )  # fmt: skip
 
 

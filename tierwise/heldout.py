@@ -39,6 +39,8 @@ class HeldOut:
     method: str
     choice: np.ndarray = field(repr=False)
     """(n,) tier that each prompt was sent to; for a cascade what it did, as `Folded` numbers actions."""
+    served: np.ndarray = field(repr=False)
+    """(n,) tier whose answer each prompt got."""
     routers: tuple[str, ...] = ()
     """The router that the other folds chose, fold by fold."""
 
@@ -99,9 +101,12 @@ class Folded:
         self.w = matrix.weights / matrix.weights.sum()
         self.quality, self.cost = self.w @ matrix.quality, self.w @ matrix.cost
         tiers, more = len(self.quality), list((cascades or {}).items())
+        tiers_at = {name: k for k, name in enumerate(matrix.tiers)}
         self.actions = dict.fromkeys(scores, np.arange(tiers)) | {
             name: np.array([tiers + 2 * j, tiers + 2 * j + 1, tiers - 1]) for j, (name, _) in enumerate(more)
         }
+        self.served = np.concatenate([np.arange(tiers), *([tiers_at[s.cascade.keep], tiers - 1] for _, s in more)]).astype(int)
+        """Which tier's answer an action serves."""
         self.q, self.c, self.latency = (
             np.concatenate([getattr(matrix, part), *(getattr(s, part)[:, :2] for _, s in more)], axis=1)
             for part in ("quality", "cost", "latency")
@@ -257,18 +262,17 @@ class Folded:
             cis = [_wider(*each) for each in zip(values, cis, by, limits, strict=True)]
             method += ", widened by how far the choice moves between folds"
         return HeldOut(float(loss), cis[0], float(saving), cis[1], float(quality), cis[2], float(cost), cis[3], method, choice,
-                       routers)  # fmt: skip
+                       self.served[choice], routers)  # fmt: skip
 
-    def along(self, routers: Mapping[int, str], knobs: int = KNOBS) -> tuple[np.ndarray, np.ndarray]:
-        """Two (n, knobs + 1) arrays, held-out quality and cost of every prompt along the path; each fold with the path of the others."""
-        quality, cost = (np.empty((len(self.rows), knobs + 1)) for _ in range(2))
+    def along(self, routers: Mapping[int, str], knobs: int = KNOBS) -> np.ndarray:
+        """(n, knobs + 1) held-out actions of every prompt along the path; each fold with the path of the others."""
+        actions = np.empty((len(self.rows), knobs + 1), int)
         for k in self.folds:
             here = np.flatnonzero(self.fold == k)
-            quality[here], cost[here] = self.along_path(routers[k], self.path(routers[k], (k,), knobs), here)
-        return quality, cost
+            actions[here] = self.along_path(routers[k], self.path(routers[k], (k,), knobs), here)
+        return actions
 
-    def along_path(self, router: str, path: np.ndarray, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Two arrays, quality and cost of some prompts (all by default) by policies of a path."""
+    def along_path(self, router: str, path: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        """Actions of some prompts (all by default) by policies of a path."""
         rows = self.rows if rows is None else rows
-        actions = np.stack([self.read(router, thresholds, rows) for thresholds in path], axis=1)
-        return self.q[rows[:, None], actions], self.c[rows[:, None], actions]
+        return np.stack([self.read(router, thresholds, rows) for thresholds in path], axis=1)

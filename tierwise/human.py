@@ -34,6 +34,8 @@ class HumanGrades:
     """(n,) codes of the groups from which prompts were drawn; None when no queue drew them."""
     drawn: np.ndarray
     """(n,) bool: the queue gave the prompt to a person. Grades of other prompts say nothing about the rest of their kind."""
+    asked: tuple[np.ndarray, ...] = ()
+    """(n, K) bool of each queue: the answers that it would ask about. None where no queue drew prompts."""
 
     @cached_property
     def human(self) -> np.ndarray:
@@ -44,8 +46,9 @@ class HumanGrades:
 
     @cached_property
     def sampled(self) -> np.ndarray:
-        """(n, K) mean over people, of drawn prompts only: what corrections may use."""
-        return np.where(self.drawn[:, None], self.human, np.nan)
+        """(n, K) mean over people, of the answers that queues asked about: what corrections may use."""
+        fair = np.logical_or.reduce(self.asked) & self.drawn[:, None] if self.asked else self.drawn[:, None]
+        return np.where(fair, self.human, np.nan)
 
     @property
     def prompts(self) -> int:
@@ -68,18 +71,37 @@ class HumanGrades:
         rows, columns = [place[s.id] for s in matrix.samples], [self.tiers.index(t) for t in matrix.tiers]
         cells = np.ix_(rows, columns)
         people = {name: g[cells] for name, g in self.by_rater.items()}
-        strata = None if self.strata is None else self.strata[rows]
+        strata, asked = None if self.strata is None else self.strata[rows], tuple(a[cells] for a in self.asked)
         return HumanGrades(
-            matrix.samples, matrix.tiers, matrix.weights, matrix.clusters, self.judge[cells], people, strata, self.drawn[rows]
+            matrix.samples, matrix.tiers, matrix.weights, matrix.clusters, self.judge[cells], people, strata, self.drawn[rows], asked
         )
 
     def loss(self, choice: np.ndarray, level: float = 0.95) -> Corrected:
-        """The corrected loss of a policy; see `corrected_loss`."""
-        return corrected_loss(self.judge, self.sampled, choice, self.weights, self.clusters, self.strata, level)
+        """The corrected loss of a policy; see `corrected_loss`. `uncovered` counts the prompts whose two answers no queue asked about."""
+        rows = np.arange(len(choice))
+        groups = self._groups([a[rows, choice] & a[:, -1] for a in self.asked])
+        return corrected_loss(self.judge, self.sampled, choice, self.weights, self.clusters, groups, level)
+
+    def pairs(self, choice: np.ndarray) -> int:
+        """Prompts that a policy sends to another tier than the last, and of which people graded both answers that matter."""
+        rows, last = np.arange(len(choice)), len(self.tiers) - 1
+        return int((np.isfinite(self.sampled[rows, choice] + self.sampled[:, last]) & (choice != last)).sum())
 
     def quality(self, level: float = 0.95) -> list[Corrected | None]:
         """The corrected mean grade of each tier; see `corrected_tiers`."""
-        return corrected_tiers(self.judge, self.sampled, self.weights, self.clusters, self.strata, level)
+        return [
+            found
+            for k in range(len(self.tiers))
+            for found in corrected_tiers(
+                self.judge[:, [k]], self.sampled[:, [k]], self.weights, self.clusters, self._groups([a[:, k] for a in self.asked]), level
+            )
+        ]
+
+    def _groups(self, asks: list[np.ndarray]) -> np.ndarray | None:
+        """The strata, split by which queues ask about the answers in question: only there were prompts drawn for them."""
+        if self.strata is None or not asks:
+            return self.strata
+        return np.unique(np.stack([self.strata, *asks]).astype(np.int64), axis=1, return_inverse=True)[1]
 
     def against_judge(self) -> list[Coefficient]:
         """Agreement of people (mean, on the nearest level) with the automatic grader, over answers that both graded.
@@ -130,16 +152,18 @@ def human_grades(store: Store, matrix: OutcomeMatrix) -> HumanGrades:
     judge = array(automatic.drop_duplicates(["sample_id", "tier", "repeat"], keep="last"))
     people = standing(grades[manual])
     by_rater = {str(name): array(rows) for name, rows in people.groupby("author")}
-    strata, drawn = _design(store, matrix, sample_at)
+    strata, drawn, asked = _design(store, matrix, sample_at, tier_at)
     if strata is None:
         drawn = np.ones(len(sample_at), bool)
-    return HumanGrades(matrix.samples, matrix.tiers, matrix.weights, matrix.clusters, judge, by_rater, strata, drawn)
+    return HumanGrades(matrix.samples, matrix.tiers, matrix.weights, matrix.clusters, judge, by_rater, strata, drawn, asked)
 
 
-def _design(store: Store, matrix: OutcomeMatrix, sample_at: pd.Index) -> tuple[np.ndarray | None, np.ndarray]:
-    """Codes of the groups that every session drew from, and the prompts drawn. Drawn at random in each of two groupings, prompts are
-    drawn at random in the groups that lie in one of each."""
-    drawn = np.zeros(len(sample_at), bool)
+def _design(
+    store: Store, matrix: OutcomeMatrix, sample_at: pd.Index, tier_at: pd.Index
+) -> tuple[np.ndarray | None, np.ndarray, tuple[np.ndarray, ...]]:
+    """Codes of the groups that every session drew from, the prompts drawn, and the answers that each session would ask about. Drawn at
+    random in each of two groupings, prompts are drawn at random in the groups that lie in one of each."""
+    drawn, asked = np.zeros(len(sample_at), bool), []
     codes: np.ndarray | None = None
     for session in store.reviews.sessions(matrix.run.id):
         claimed = set(store.reviews.claimed(session.id))
@@ -150,6 +174,10 @@ def _design(store: Store, matrix: OutcomeMatrix, sample_at: pd.Index) -> tuple[n
         label = np.full(len(sample_at), "", object)
         label[at[at >= 0]] = [i.stratum for i, a in zip(items, at, strict=True) if a >= 0]
         drawn[[a for i, a in zip(items, at, strict=True) if a >= 0 and i.position in claimed]] = True
+        cells = [(a, k) for i, a in zip(items, at, strict=True) if a >= 0 for k in tier_at.get_indexer(i.tiers) if k >= 0]
+        asks = np.zeros((len(sample_at), len(tier_at)), bool)
+        asks[tuple(np.array(cells, int).reshape(-1, 2).T)] = True
+        asked.append(asks)
         own = np.unique(label.astype(str), return_inverse=True)[1]
         codes = own if codes is None else np.unique(np.stack([codes, own]), axis=1, return_inverse=True)[1]
-    return codes, drawn
+    return codes, drawn, tuple(asked)

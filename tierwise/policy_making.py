@@ -117,7 +117,7 @@ def _tier(i: int, tiers: Sequence[Tier], notes: list[str]) -> dict[str, Any]:
 def _provenance(tuning: Any) -> dict[str, Any]:
     from tierwise.evalsets import digest_of
 
-    run, matrix = tuning.run, tuning.matrix
+    run, matrix, opinion = tuning.run, tuning.matrix, tuning.opinion
     source = {"simulated": "simulated", "recorded": "recorded with the outcomes"}.get(run.kind, "prices of the run's tiers")
     wanted = getattr(tuning, "aim", None)
     limits = ("max_loss", "max_cost_per_1k", "min_quality", "max_latency_p95_s", "wrong_answer_usd")
@@ -130,7 +130,7 @@ def _provenance(tuning: Any) -> dict[str, Any]:
         "tool_version": __version__,
         "run": {"id": run.id, "name": _line(run.name), "kind": run.kind, "created": _instant(run.created_at)},
         "dataset": {"name": _line(run.evalset_id), "sha256": digest_of(matrix.samples), "n": len(matrix)},
-        "grader": {"scorer": matrix.scorer or "unknown"},
+        "grader": {"scorer": matrix.scorer or "unknown"} | ({"human_grades": opinion.pairs} if opinion else {}),
         "prices": {"source": source, "date": f"{run.created_at:%Y-%m-%d}"},
         "router": {k: v for k, v in router.items() if v is not None},
         **({"aim": aim} if aim else {}),
@@ -150,6 +150,7 @@ def _certified(tuning: Any, promised: bool) -> dict[str, Any]:
     if c is None:
         return {}
     fields = {k: getattr(c, k, None) for k in ("status", "epsilon", "delta", "method", "saving", "prompts_needed")}
+    fields["method"] = f"{c.method}; {c.label}"
     if not promised:
         fields |= {"status": "none", "saving": None}
     counts = {"n": tuning.n, "clusters": len(set(tuning.matrix.clusters.tolist()))}

@@ -16,6 +16,8 @@ from tierwise.certificate import Certificate, Path
 from tierwise.changes import by_request_type, flips
 from tierwise.frontier import Frontier, assign, checked
 from tierwise.heldout import Candidate, HeldOut
+from tierwise.lattice import KEPT
+from tierwise.opinion import Opinion
 from tierwise.references import RandomMix, Reference
 from tierwise.transfer import Scored
 from tierwise.types import OperatingPoint, OutcomeMatrix, Run
@@ -74,6 +76,8 @@ class Tuning:
     mode: str = "standard"
     """`standard`; `strict`: figures and promise come from half the prompts, which chose nothing; `anytime`: the promise may be asked for
     again after adding prompts."""
+    opinion: Opinion | None = None
+    """What people's grades make of it; None where nobody graded, and the certificate is the opinion of the automatic grades."""
 
     def point(self, thresholds: Sequence[float]) -> OperatingPoint:
         """What thresholds cost and keep on these prompts.
@@ -86,6 +90,10 @@ class Tuning:
     def choice(self, thresholds: Sequence[float]) -> np.ndarray:
         """(n,) tier of each prompt."""
         return assign(self.scores, checked(thresholds, len(self.tiers)))
+
+    def served(self, thresholds: Sequence[float]) -> np.ndarray:
+        """(n,) tier whose answer each prompt gets."""
+        return self.choice(thresholds)
 
     @property
     def actions(self) -> OutcomeMatrix:
@@ -140,7 +148,7 @@ class Tuning:
             "verdict": self.verdict,
             "warnings": list(self.warnings),
             "policy": None,
-        }
+        } | ({"people": self.opinion.to_json()} if self.opinion else {})
         return _finite(data)
 
 
@@ -157,6 +165,10 @@ class CascadeTuning(Tuning):
     def choice(self, thresholds: Sequence[float]) -> np.ndarray:
         """(n,) what the cascade does with each prompt: a column of `actions`."""
         return cascade.decide(self.scores, self.point(thresholds).thresholds)
+
+    def served(self, thresholds: Sequence[float]) -> np.ndarray:
+        keep = self.tiers.index(self.cascade.keep)
+        return np.where(self.choice(thresholds) == KEPT, keep, len(self.tiers) - 1)
 
     @property
     def cascade(self) -> cascade.Cascade:

@@ -4,9 +4,11 @@ Scores are cross-fitted: each prompt is scored by a router that has not seen it.
 and read off it, which gives the held-out figures. docs/statistics.md says how each number is computed.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,12 +24,16 @@ from tierwise.errors import BadInput, NotFound, NotReady
 from tierwise.frontier import sweep
 from tierwise.heldout import Candidate, Folded, HeldOut
 from tierwise.metrics import metrics
+from tierwise.opinion import opinion
 from tierwise.references import RandomMix, Reference, references
 from tierwise.routers import DEFAULT_CANDIDATES, ROUTERS
 from tierwise.routers.crossfit import folds_of
 from tierwise.transfer import Scored
 from tierwise.tuned import CascadeTuning, Monthly, Tuning, monthly
 from tierwise.types import OutcomeMatrix
+
+if TYPE_CHECKING:
+    from tierwise.human import HumanGrades
 
 __all__ = ["CascadeTuning", "Monthly", "Tuning", "by_request_type", "flips", "monthly", "tune"]
 
@@ -51,6 +57,7 @@ def tune(
     options: Mapping[str, Any] | None = None,
     answers: Answers | None = None,
     mode: str = "standard",
+    human: HumanGrades | None = None,
 ) -> Tuning:
     """Choose router and thresholds for an aim (default: at most 2 points of loss), with held-out figures and a certificate.
 
@@ -65,6 +72,8 @@ def tune(
             one, since gateways cannot run it.
         mode: `standard` (cross-fitting), `strict` (half the prompts choose, the other half judges: an exact promise from fewer prompts) or
             `anytime` (the promise stays good when it is asked for again after adding prompts; needs more of them).
+        human: what people said of the run. Their grades correct the loss, and from 50 routed prompts on they decide the certificate;
+            without them it is the opinion of the automatic grades. See `Tuning.opinion`.
 
     Raises:
         NotReady: no complete prompt, fewer than two tiers, no thresholds keep the aim's limits, or a cascade without answers.
@@ -117,6 +126,8 @@ def tune(
     held, path, m = read.held, read.path, read.matrix
     epsilon = aim.max_loss if aim.max_loss is not None else DEFAULT_EPSILON
     certificate = path.certificate(epsilon, delta, held.saving, anytime=mode == "anytime")
+    checked = opinion(human, m, held, path, certificate) if human is not None and human.prompts else None
+    certificate = checked.decides if checked else certificate
     known = references(m)
     mix: RandomMix = known["random_mix"]
     baselines = {
@@ -142,7 +153,7 @@ def tune(
         run=used.run, matrix=m, router=best, tiers=used.tiers, n=len(m), aim=aim, delta=delta, seed=seed, folds=folds,
         scores=read.scores, frontier=frontier, chosen=frontier.at(thresholds), heldout=held, certificate=certificate,
         baselines=baselines, references=known, candidates=tuple(ranking), verdict=verdict, warnings=tuple(warnings),
-        scored=chosen_router, path=path, mode=mode, **more,
+        scored=chosen_router, path=path, mode=mode, opinion=checked, **more,
     )  # fmt: skip
 
 
@@ -173,7 +184,7 @@ def _judged(
     method = f"strict split: router and thresholds chosen on {len(folded.rows):,} other prompts"
     held = half.figures(half.read(best, thresholds, half.rows), method, (best,), seed)
     at = folded.path(best)
-    return _Read(m, scores, fitted, held, Path.reading(half, *half.along_path(best, at), at, "strict split"))
+    return _Read(m, scores, fitted, held, Path.reading(half, half.along_path(best, at), at, "strict split"))
 
 
 def _named(tried: dict[str, scoring.Tried], router: str, used: OutcomeMatrix) -> dict[str, scoring.Tried]:

@@ -64,7 +64,7 @@ def test_tiers_are_not_named_while_blind(app: App):
     start(app)
     shown = " ".join([*(t.value for t in app.at.text), captions(app)])
     assert not any(t.name in shown.replace("the recommended point", "").split() for t in run_of(app).tiers)
-    assert "Answer A, 1 of 2" in captions(app)
+    assert "Answer A, 1 of 3" in captions(app)
 
 
 def test_undo_is_a_new_row_and_the_answer_comes_back(app: App):
@@ -117,7 +117,7 @@ def test_one_to_five_side_by_side(app: App):
     start(app, scale="one_to_five", side=True)
     press(app, "Good")
     assert grades(app)["value"].tolist() == [0.75]
-    assert "Answer A, 1 of 2" in captions(app) and "Answer B, 2 of 2" in captions(app) and "Grade this one" in app.badges()
+    assert "Answer A, 1 of 3" in captions(app) and "Answer C, 3 of 3" in captions(app) and "Grade this one" in app.badges()
 
 
 def test_pairs_are_compared(app: App):
@@ -152,7 +152,7 @@ def test_a_mended_answer_is_a_new_version(app: App):
 
 def test_what_people_say_corrects_compare_and_tune(app: App):
     start(app)
-    for n in range(60):
+    for n in range(90):
         press(app, "Wrong" if n % 3 else "Right")
     app.open("compare")
     table = app.at.dataframe[0].value

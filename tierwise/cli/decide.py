@@ -37,6 +37,7 @@ def tune(a: argparse.Namespace, store: Store) -> Result:
     from tierwise.cli.traffic import projected, reweighted
     from tierwise.frontier import parse_aim
     from tierwise.grading import matrix
+    from tierwise.human import human_grades
     from tierwise.policy import make_policy
     from tierwise.tuning import tune as tuner
 
@@ -47,6 +48,7 @@ def tune(a: argparse.Namespace, store: Store) -> Result:
     graded = matrix(store, found.id, a.scorer)
     weighed, aim, models = reweighted(graded, traffic) if traffic else graded, parse_aim(*(a.aim or ["max-loss=0.02"])), names(a.models)
     answers = _answers(store, found.id, weighed)
+    human = human_grades(store, weighed)
     told = []
     if not models and len(found.tiers) > 3:
         from tierwise.pool import pool
@@ -54,7 +56,7 @@ def tune(a: argparse.Namespace, store: Store) -> Result:
         say("Looking for the best ladder of two or three models")
         told = list(pool(weighed, aim, a.seed).words)
     tuned = tuner(weighed, aim=aim, router=a.router, delta=a.delta, seed=a.seed, tiers=models, progress=lambda what, _: say(what),
-                  answers=answers, mode=a.mode)  # fmt: skip
+                  answers=answers, mode=a.mode, human=human)  # fmt: skip
     data = tuned.to_json()
     data["warnings"] = [*told, *data["warnings"]]
     if traffic:
@@ -67,7 +69,10 @@ def tune(a: argparse.Namespace, store: Store) -> Result:
             f"  thresholds {', '.join(f'{t:.4f}' for t in chosen.thresholds)}",
             f"  held-out: saves {held.saving:.1%} [{held.saving_ci95[0]:.1%}, {held.saving_ci95[1]:.1%}], "
             f"loses {held.loss * 100:.2f} points [{held.loss_ci95[0] * 100:.2f}, {held.loss_ci95[1] * 100:.2f}]",
-            f"  certificate: {data['certificate']['status']}"]  # fmt: skip
+            f"  certificate: {data['certificate']['status']} ({tuned.certificate.label})"]  # fmt: skip
+    if tuned.opinion and (loss := tuned.opinion.loss):
+        text.append(f"  corrected by people: loses {loss.value * 100:.2f} points [{loss.low * 100:.2f}, {loss.high * 100:.2f}], "
+                    f"{loss.humans} prompts graded. {tuned.opinion.words}")  # fmt: skip
     text += [f"  {line}" for line in (*data["warnings"], *(data["traffic"]["words"] if traffic else ()))]
     return Result(data, "\n".join(text))
 

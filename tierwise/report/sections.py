@@ -91,7 +91,8 @@ def _promise(s: Subject) -> Markup | None:
         says = f"none yet for {eps} at {sure} confidence; about {p['prompts_needed']:,} prompts would settle it."
     else:
         says = f"none for {eps} at {sure} confidence."
-    return tag("p", tag("b", "Certificate: "), says)
+    whose = s.tuning.certificate.label if s.policy is None and s.tuning is not None else None
+    return tag("p", tag("b", "Certificate: "), says, f" It is {whose}." if whose else None)
 
 
 def _promised_elsewhere(s: Subject) -> bool:

@@ -45,8 +45,10 @@ def setup(run: Run, session: GradingSession | None) -> None:
             )
             every = st.toggle(
                 "Every tier",
+                2 < len(run.tiers) <= 3,
                 key="every",
-                help="Otherwise the two answers that the decision turns on: the chosen tier's and the top tier's.",
+                help="Otherwise the two answers that the decision turns on: the chosen tier's and the top tier's. "
+                "With three tiers a certificate by people needs all of them.",
             )
         if st.button("Start grading", type="primary", icon=":material/play_arrow:", key="start"):
             options = {"side_by_side": side, "blind": blind, "raters": int(raters), "target": int(target), "every_tier": every}

@@ -66,7 +66,14 @@ def tuning(run_id: str, version: tuple[int, int], router: str, aim: tuple[str, f
     from tierwise.tuning import tune
 
     given = json.loads(options) if options else None
-    return tune(_matrix(run_id, version), aim=Aim(**{aim[0]: aim[1]}), router=router, options=given, answers=_answers(run_id, version))
+    return tune(
+        _matrix(run_id, version),
+        aim=Aim(**{aim[0]: aim[1]}),
+        router=router,
+        options=given,
+        answers=_answers(run_id, version),
+        human=_human(run_id, version),
+    )
 
 
 def _answers(run_id: str, version: tuple[int, int]):
