@@ -27,10 +27,11 @@ held-out ranks mean the same share of traffic after the router is fitted again o
 
 import bisect
 import hashlib
-import itertools
+import heapq
 import math
 import re
-from functools import lru_cache
+from collections import Counter
+from functools import cached_property, lru_cache
 
 HEAD, TAIL = 6000, 2000  # characters read of a long prompt: time is bounded, and tasks are stated at either end
 DIGITS = 10  # raw scores are rounded before they are ranked, so that sums in another order still tie
@@ -49,18 +50,23 @@ KEYWORDS = {
     "simple_words": "summarise summarize translate classify extract list name define rewrite paraphrase label tag greeting thanks hello",
 }
 _GROUPS = {name: frozenset(words.split()) for name, words in KEYWORDS.items()}
-_KEYWORDS = frozenset().union(*_GROUPS.values())
+
+# What follows counts in the way that costs least: each pattern opens with a literal or a small class, which are searched for in C.
+# `exporters/javascript_patterns.py` says the same plainly, and a test holds the two equal.
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+(?:[.,]\d+)*")
-# [^\S\n]* where \s* would do: over thousands of empty lines that one takes seconds, as do ends of sentences from within a row of dots
-_CODE = re.compile(
-    r"```|^[^\S\n]*(?:def|class|import|from|return|function|const|let|var|public|#include|SELECT)\b|[;{}]\s*$|=>|==|!=|\w\(\)", re.M
-)
-_MATHS = re.compile(r"[=+<>^√∑∫π≤≥×÷±°]|\\[a-zA-Z]+|\$|\d\s*[-*/]\s*\d")
-_OPTION = re.compile(r"^[^\S\n]*\(?[A-Ja-j][.):]\s", re.M)
-_LIST = re.compile(r"^[^\S\n]*(?:[-*•]|\d{1,3}[.)])\s", re.M)
-_SENTENCE = re.compile(r"(?<![.!?。！？])[.!?。！？]+(?:\s|$)")
-_JSON = re.compile(r"\bjson\b|[{\[]\s*\"", re.I)
+_PLAIN_WORD = re.compile(r"[a-z]+(?:['’][a-z]+)*|[0-9]+(?:[.,][0-9]+)*")
+_OPENING = r"\n[^\S\n]*(?:def|class|import|from|return|function|const|let|var|public|#include|SELECT)\b"
+_CODE = tuple(map(re.compile, ("```", _OPENING, r"[=!](?:=|(?<==)>)", r"\(\)(?<=\w\(\))")))
+_CODE_END, _TWICE = re.compile(r"[;{}]\s*$", re.M), re.compile(_OPENING + r"\(\)")
+_SUM, _PLAIN_SUM = re.compile(r"\d\s*[-*/]\s*\d"), re.compile(r"[0-9]\s*[-*/]\s*[0-9]")
+_TEX = re.compile(r"\\[a-zA-Z]+")
+_OPTION = re.compile(r"\n[^\S\n]*\(?[A-Ja-j][.):](?=\s)")
+_LIST = re.compile(r"\n[^\S\n]*(?:[-*•]|\d{1,3}[.)])(?=\s)")
+_SENTENCE = re.compile(r"[.!?。！？](?:\s|$)")
+_JSON_WORD, _JSON = re.compile(r"\bjson\b", re.I), re.compile(r"[{\[]\s*\"")
 _BLANK = re.compile(r"_{3,}|\.{4,}")
+_ASCII = bytes(range(128))
+_DIGITS, _CAPITALS, _MATHS, _RARE_MATHS = b"0123456789", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"=+<>^$", "√∑∫π≤≥×÷±°"
 _IMAGES = ("image_url", "input_image", "image")
 
 
@@ -91,66 +97,97 @@ def _clip(text):
     return text if len(text) <= HEAD + TAIL else text[:HEAD] + "\n" + text[-TAIL:]
 
 
+def _rare(text):
+    """The characters of a text beyond ASCII, in order."""
+    if text.isascii():
+        return ""
+    return text.encode("utf-8", "surrogatepass").translate(None, _ASCII).decode("utf-8", "surrogatepass")
+
+
 def words(text):
     """Lower-case words and numbers of a text, long ones read at both ends only."""
-    return _WORD.findall(_clip(text).lower())
+    lower = _clip(text).lower()
+    return (_WORD if any(map(str.isalnum, set(_rare(lower)))) else _PLAIN_WORD).findall(lower)
+
+
+def _zeros(found, distinct):
+    """Words with every number as the word 0."""
+    swapped = {w: "0" for w in distinct if w[0].isdigit()}
+    return list(map(swapped.get, found, found)) if swapped else found
 
 
 def terms(text):
     """What TF-IDF counts: single words and pairs of neighbours; every number is the word 0."""
-    single = ["0" if w[0].isdigit() else w for w in words(text)]
-    return single + [f"{a} {b}" for a, b in itertools.pairwise(single)]
+    found = words(text)
+    single = _zeros(found, set(found))
+    return single + list(map(" ".join, zip(single, single[1:])))
 
 
-def features(messages, metadata=None):
+def features(messages, metadata=None, reading=None):
     """What is known of a request before any model is called: {name: number}, counts as log(1 + count)."""
-    whole = request_text(messages)
-    text, found = _clip(whole), words(whole)
-    size, count, log = max(len(text), 1), max(len(found), 1), math.log1p
-    alphabetic = [w for w in found if not w[0].isdigit()]
-    numbers = len(found) - len(alphabetic)
-    lines = text.split("\n")
+    reading = reading or Reading(messages)
+    whole, found, counts = reading.text, reading.words, reading.counts
+    text, log = _clip(whole), math.log1p
+    size, count = max(len(text), 1), max(len(found), 1)
+    letters = {w: n for w, n in counts.items() if not w[0].isdigit()}
+    alphabetic = sum(letters.values())
+    numbers = len(found) - alphabetic
+    rare, lines, fresh = _rare(text), text.split("\n"), "\n" + text
+    plain = text.encode("ascii", "ignore")
+
+    def many(characters, also):
+        return len(plain) - len(plain.translate(None, characters)) + sum(map(also, rare))
+
+    def marks(*patterns):
+        return sum(len(p.findall(fresh)) for p in patterns)
+
     out = {
         "log_tokens": log(tokens(whole)),
         "numbers": log(numbers),
         "number_share": numbers / count,
-        "digit_share": sum(map(str.isdigit, text)) / size,
-        "code_marks": log(len(_CODE.findall(text))),
-        "maths_marks": log(len(_MATHS.findall(text))),
+        "digit_share": many(_DIGITS, str.isdigit) / size,
+        "code_marks": log(marks(*_CODE, _CODE_END) - (marks(_TWICE) if "()" in text else 0)),
+        "maths_marks": log(many(_MATHS, _RARE_MATHS.__contains__) + marks(_TEX, _SUM if any(map(str.isdecimal, rare)) else _PLAIN_SUM)),
         "question_marks": log(text.count("?") + text.count("？")),
         "opens_what": float(bool(found) and found[0] in ("what", "which", "who", "when", "where")),
-        "asks_why_how": float("why" in found or "how" in found),
-        "blanks": log(len(_BLANK.findall(text))),
+        "asks_why_how": float("why" in counts or "how" in counts),
+        "blanks": log(len(_BLANK.findall(text)) if "___" in text or "...." in text else 0),
         "lines": log(len(lines)),
         "longest_line": log(max(map(len, lines))),
         "sentences": log(len(_SENTENCE.findall(text))),
-        "word_length": sum(map(len, alphabetic)) / max(len(alphabetic), 1),
-        "long_words": sum(len(w) > 8 for w in alphabetic) / count,
-        "distinct_words": len(set(found)) / count,
-        "capitals": sum(map(str.isupper, text)) / size,
-        "non_ascii": 0.0 if text.isascii() else sum(c > "\x7f" for c in text) / size,
-        "list_items": log(len(_LIST.findall(text))),
-        "options": log(len(_OPTION.findall(text))),
-        "asks_json": float(bool(_JSON.search(text))),
+        "word_length": sum(len(w) * n for w, n in letters.items()) / max(alphabetic, 1),
+        "long_words": sum(n for w, n in letters.items() if len(w) > 8) / count,
+        "distinct_words": len(counts) / count,
+        "capitals": many(_CAPITALS, str.isupper) / size,
+        "non_ascii": len(rare) / size,
+        "list_items": log(marks(_LIST)),
+        "options": log(marks(_OPTION)),
+        "asks_json": float(_asks_json(text)),
         "quotes": log(text.count('"') + text.count("“")),
         "earlier_turns": log(max(sum(m.get("role") in ("user", "assistant") for m in messages or []) - 1, 0)),
         "system_prompt": float(any(m.get("role") in ("system", "developer") for m in messages or [])),
     }
-    known = [w for w in found if w in _KEYWORDS]
     for name, group in _GROUPS.items():
-        out[name] = log(sum(w in group for w in known))
+        out[name] = log(sum([counts[w] for w in group if w in counts]))
     return out
+
+
+def _asks_json(text):
+    if '"' in text and _JSON.search(text):
+        return True
+    return ("json" in text.lower() or "ſ" in text) and _JSON_WORD.search(text) is not None
 
 
 @lru_cache(maxsize=4096)
 def _pattern(keyword):
-    return re.compile(rf"\b{re.escape(keyword)}\b")
+    word = re.escape(keyword)
+    return re.compile(rf"{word}(?<=\b{word})\b")  # a literal first: `\b` first would be tried at every character
 
 
 def keyword_found(text, keyword):
     """Whether lower-case `text` holds a keyword: a single word at word boundaries, a phrase anywhere."""
     keyword = keyword.lower()
-    return keyword in text if " " in keyword else _pattern(keyword).search(text) is not None
+    return keyword in text and (" " in keyword or _pattern(keyword).search(text) is not None)
 
 
 def _has_part(messages, kinds):
@@ -162,18 +199,17 @@ def _truthy(value):
     return str(value).lower() in ("true", "1", "yes")
 
 
-def matches(when, messages, metadata=None):
+def matches(when, messages, metadata=None, reading=None):
     """Whether a request meets every condition of a rule; an empty rule matches all."""
-    metadata = metadata or {}
-    text = request_text(messages)
-    length, lower = tokens(text), text.lower()
+    metadata, reading = metadata or {}, reading or Reading(messages)
+    length = reading.tokens
     for condition, wanted in when.items():
         if condition == "metadata":
             met = all(key in metadata and _text(metadata[key]) in values for key, values in wanted.items())
         elif condition == "request_type":
             met = metadata.get("request_type") in wanted
         elif condition == "keywords_any":
-            met = any(keyword_found(lower, k) for k in wanted)
+            met = any(keyword_found(reading.lower, k) for k in wanted)
         elif condition == "tokens_gte":
             met = length >= wanted
         elif condition == "tokens_lt":
@@ -199,60 +235,103 @@ def _logistic(x):
     return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
-def _term_value(term, messages, metadata, known):
+class Reading:
+    """A request read at most once, however many rules and parts of a score ask."""
+
+    def __init__(self, messages):
+        self.messages, self.text, self._added = messages, request_text(messages), {}
+        self.tokens = tokens(self.text)
+
+    @cached_property
+    def lower(self):
+        return self.text.lower()
+
+    @cached_property
+    def words(self):
+        return words(self.text)
+
+    @cached_property
+    def counts(self):
+        return Counter(self.words)
+
+    @cached_property
+    def features(self):
+        return features(self.messages, reading=self)
+
+    @cached_property
+    def single(self):
+        return _zeros(self.words, self.counts)
+
+    def counted(self, vocabulary):
+        """How often each term of a vocabulary occurs, in the order of `terms`."""
+        single, known = self.single, vocabulary.__contains__
+        found = Counter(filter(known, single))
+        found.update(filter(known, map(" ".join, zip(single, single[1:]))))
+        return found
+
+    def added(self, spec, metadata):
+        """What each part of a linear score adds to its intercept: two lists of (name, amount), of features and of terms."""
+        if id(spec) not in self._added:
+            self._added[id(spec)] = (_linear if spec["type"] == "linear" else _text_linear)(spec, metadata, self)
+        return self._added[id(spec)]
+
+
+def _term_value(term, metadata, reading):
     name = term["feature"]
     if name == "token_bucket":
-        length = tokens(request_text(messages))
-        return -1.0 if length < term["lo"] else 1.0 if length > term["hi"] else 0.0
+        return -1.0 if reading.tokens < term["lo"] else 1.0 if reading.tokens > term["hi"] else 0.0
     if name == "log1p_tokens":
-        return math.log1p(tokens(request_text(messages)))
+        return math.log1p(reading.tokens)
     if name == "keyword_group":
-        lower = request_text(messages).lower()
-        return float(any(keyword_found(lower, k) for k in term["keywords"]))
+        return float(any(keyword_found(reading.lower, k) for k in term["keywords"]))
     if name == "metadata_number":
         return float(metadata.get(term["key"]) or 0)
     if name == "request_type":
         return float(metadata.get("request_type") == term["value"])
-    return known()[name]
+    return reading.features[name]
 
 
-class _Reading:
-    """A request read at most once, however many parts of a score ask."""
+def _linear(spec, metadata, reading):
+    def label(term):
+        return term.get("name") or term.get("key") or term.get("value") or term["feature"]
 
-    def __init__(self, messages, metadata):
-        self.features = lru_cache(None)(lambda: features(messages, metadata))
-        self.terms = lru_cache(None)(lambda: terms(request_text(messages)))
+    return [(label(term), term["weight"] * _term_value(term, metadata, reading)) for term in spec["terms"]], []
 
 
-def contributions(spec, messages, metadata=None, reading=None):
-    """What moved a linear score away from its intercept: [(label, amount on the scale of the link)], largest first."""
-    metadata, out = metadata or {}, []
-    reading = reading or _Reading(messages, metadata)
-    known = reading.features
-    if spec["type"] == "linear":
-        for term in spec["terms"]:
-            label = term.get("name") or term.get("key") or term.get("value") or term["feature"]
-            out.append((label, term["weight"] * _term_value(term, messages, metadata, known)))
-    elif spec["type"] == "text_linear":
-        out += [(name, weight * known()[name]) for name, weight in spec["features"].items()]
-        out.append((f"type {metadata.get('request_type')}", spec["request_types"].get(metadata.get("request_type"), 0.0)))
-        counts = {}
-        for term in reading.terms():
-            if term in spec["vocabulary"]:
-                counts[term] = counts.get(term, 0) + 1
-        weighted = {t: (1 + math.log(c)) * spec["vocabulary"][t][0] for t, c in counts.items()}
-        norm = math.sqrt(sum(v * v for v in weighted.values())) or 1.0
-        out += [(f"'{t}'", v / norm * spec["vocabulary"][t][1]) for t, v in weighted.items()]
+def _text_linear(spec, metadata, reading):
+    known, kind, vocabulary, log = reading.features, metadata.get("request_type"), spec["vocabulary"], math.log
+    named = [(name, weight * known[name]) for name, weight in spec["features"].items()]
+    named.append((f"type {kind}", spec["request_types"].get(kind, 0.0)))
+    counts = reading.counted(vocabulary)
+    rows = [vocabulary[t] for t in counts]
+    sizes = [(1 + log(n)) * row[0] for n, row in zip(counts.values(), rows)]
+    norm = math.sqrt(sum([v * v for v in sizes])) or 1.0
+    return named, [(t, v / norm * row[1]) for t, v, row in zip(counts, sizes, rows)]
+
+
+def _largest(pair):
+    return -abs(pair[1])
+
+
+def contributions(spec, messages, metadata=None, reading=None, most=None):
+    """What moved a linear score away from its intercept: [(label, amount on the scale of the link)], largest first, `most` of them."""
+    metadata, reading, out = metadata or {}, reading or Reading(messages), []
+    if spec["type"] in ("linear", "text_linear"):
+        named, found = reading.added(spec, metadata)
+        if most is not None:
+            found = heapq.nsmallest(most, found, _largest)
+        out = named + [(f"'{t}'", amount) for t, amount in found]
     elif spec["type"] == "mean":
         for member in spec["members"]:
-            out += [(label, amount * member["weight"]) for label, amount in contributions(member["spec"], messages, metadata, reading)]
-    return sorted(out, key=lambda pair: -abs(pair[1]))
+            of_member = contributions(member["spec"], messages, metadata, reading, most)
+            out += [(label, amount * member["weight"]) for label, amount in of_member]
+    return sorted(out, key=_largest)[:most]
 
 
 def _walk(tree, values):
-    node = 0
-    while tree["feature"][node] >= 0:
-        node = tree["left"][node] if values[tree["feature"][node]] <= tree["threshold"][node] else tree["right"][node]
+    feature, threshold, left, right, node = tree["feature"], tree["threshold"], tree["left"], tree["right"], 0
+    while (column := feature[node]) >= 0:
+        node = left[node] if values[column] <= threshold[node] else right[node]
     return tree["value"][node]
 
 
@@ -263,12 +342,12 @@ def _raw(spec, messages, metadata, reading):
     if kind == "table":
         return spec["values"].get(metadata.get("request_type"), spec["default"])
     if kind == "rules":
-        return next((r["score"] for r in spec["rules"] if matches(r["when"], messages, metadata)), spec["default"])
+        return next((r["score"] for r in spec["rules"] if matches(r["when"], messages, metadata, reading)), spec["default"])
     if kind in ("linear", "text_linear"):
-        total = spec["intercept"] + math.fsum(amount for _, amount in contributions(spec, messages, metadata, reading))
+        total = spec["intercept"] + math.fsum([amount for part in reading.added(spec, metadata) for _, amount in part])
         return total if spec.get("link") == "identity" else _logistic(total)
     if kind in ("tree", "forest"):
-        known, request_type = reading.features(), metadata.get("request_type")
+        known, request_type = reading.features, metadata.get("request_type")
         values = [float(c[5:] == request_type) if c.startswith("type=") else known[c] for c in spec["columns"]]
         trees = [spec["tree"]] if kind == "tree" else spec["trees"]
         return math.fsum(_walk(tree, values) for tree in trees) / len(trees)
@@ -276,7 +355,7 @@ def _raw(spec, messages, metadata, reading):
         weight = math.fsum(m["weight"] for m in spec["members"])
         return math.fsum(m["weight"] * score(m["spec"], messages, metadata, reading) for m in spec["members"]) / weight
     if kind == "hash":
-        digest = hashlib.sha256(f"{spec.get('seed', 0)}\n{request_text(messages)}".encode("utf-8", "surrogatepass")).digest()
+        digest = hashlib.sha256(f"{spec.get('seed', 0)}\n{reading.text}".encode("utf-8", "surrogatepass")).digest()
         return int.from_bytes(digest[:7], "big") / 2**56
     raise ValueError(f"unknown score type {kind!r}")
 
@@ -284,7 +363,7 @@ def _raw(spec, messages, metadata, reading):
 def score(spec, messages, metadata=None, reading=None):
     """The router score of a request, in [0, 1]; `spec` is described at the top of this file."""
     metadata = metadata or {}
-    raw = round(min(max(_raw(spec, messages, metadata, reading or _Reading(messages, metadata)), 0.0), 1.0), DIGITS)
+    raw = round(min(max(_raw(spec, messages, metadata, reading or Reading(messages)), 0.0), 1.0), DIGITS)
     ranks = spec.get("quantiles")
     return (bisect.bisect_left(ranks, raw) + bisect.bisect_right(ranks, raw)) / (2 * len(ranks)) if ranks else raw
 
@@ -308,12 +387,12 @@ def decide(document, messages, metadata=None):
         metadata = metadata or {}
         if not _asks(messages):
             return _decision(document, document["default_tier"], None, "no user message: the default tier")
+        reading = Reading(messages)
         for rule in document.get("rules", ()):
-            if matches(rule["when"], messages, metadata):
+            if matches(rule["when"], messages, metadata, reading):
                 return _decision(document, rule["tier"], None, f"rule {rule['id']}")
         if not document.get("score"):
             return _decision(document, document["default_tier"], None, "no rule matched: the default tier")
-        reading = _Reading(messages, metadata)
         value = score(document["score"], messages, metadata, reading)
         below = 0.0
         for step in document["thresholds"]:
@@ -321,9 +400,8 @@ def decide(document, messages, metadata=None):
                 break
             below = step["lt"]
         reason = f"score {value:.3f} is " + (f"under {step['lt']:.3f}" if "lt" in step else f"at least {below:.3f}")
-        leading = [
-            f"{label} {amount:+.2f}" for label, amount in contributions(document["score"], messages, metadata, reading)[:3] if amount
-        ]
+        most = contributions(document["score"], messages, metadata, reading, 3)
+        leading = [f"{label} {amount:+.2f}" for label, amount in most if amount]
         return _decision(document, step["tier"], value, reason + (f"; most weight: {', '.join(leading)}" if leading else ""))
     except Exception as error:
         tier = document.get("on_error_tier") or document["default_tier"]

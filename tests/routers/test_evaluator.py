@@ -1,8 +1,10 @@
 """What a gateway runs: features of odd text, keywords, rules and decisions, on the standard library alone."""
 
 import ast
+import itertools
 import json
 import math
+import re
 import sys
 import time
 from pathlib import Path
@@ -11,8 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.policies import RULE_SCORE
+from tests.policies import RULE_SCORE, SPECS
 from tierwise import evaluator
+from tierwise.evalsets import load_shipped, shipped
+from tierwise.exporters.javascript_patterns import PLAIN
 from tierwise.features import FEATURES
 from tierwise.routers.rules import DEFAULT_RULES
 
@@ -165,3 +169,63 @@ def test_the_random_score_is_spread_evenly_and_depends_on_seed_and_text_alone():
     assert abs(sum(values) / 2000 - 0.5) < 0.02 and sum(v < 0.1 for v in values) == pytest.approx(200, abs=50)
     assert evaluator.score({"type": "hash", "seed": 2}, user("prompt 0")) != values[0]
     assert evaluator.score({"type": "hash", "seed": 1}, user("prompt 0"), {"request_type": "x"}) == values[0]
+
+
+def read_plainly(text: str) -> dict[str, float]:
+    """Counts of a text as the patterns say them, one by one."""
+    text, log = evaluator._clip(text), math.log1p
+    found, size = PLAIN["word"].findall(text.lower()), max(len(text), 1)
+    letters = [w for w in found if not w[0].isdigit()]
+    count = max(len(found), 1)
+    told = {name: log(sum(w in words.split() for w in found)) for name, words in evaluator.KEYWORDS.items()}
+    return told | {
+        "numbers": log(len(found) - len(letters)), "number_share": (len(found) - len(letters)) / count,
+        "digit_share": sum(map(str.isdigit, text)) / size, "code_marks": log(len(PLAIN["code"].findall(text))),
+        "maths_marks": log(len(PLAIN["maths"].findall(text))), "blanks": log(len(PLAIN["blank"].findall(text))),
+        "sentences": log(len(PLAIN["sentence"].findall(text))), "list_items": log(len(PLAIN["list"].findall(text))),
+        "options": log(len(PLAIN["option"].findall(text))), "asks_json": float(PLAIN["json"].search(text) is not None),
+        "word_length": sum(map(len, letters)) / max(len(letters), 1), "long_words": sum(len(w) > 8 for w in letters) / count,
+        "distinct_words": len(set(found)) / count, "capitals": sum(map(str.isupper, text)) / size,
+        "non_ascii": sum(c > "\x7f" for c in text) / size, "asks_why_how": float("why" in found or "how" in found),
+    }  # fmt: skip
+
+
+PIECES = ["```", "def", "def()", "\nimport", "\nimport()", "SELECT", "#include", "let x", "f()", "f()()", "()", "==", "!=", "=>", "!==", "==>", "=",
+          ";", "};", "{", "\n", "\n\n", " ", "\t", "\r\n", "\x0b", "\u2028", "1-2-3", "3 * 4", "٣/٤", "5 -\n6", "²", "x²", "\\frac", "\\1", "$", "π",
+          "A. ", "(b) ", "j:\n", "K) ", "- ", "* x", "•\t", "12) ", "1234. ", "...", "....", ". ", "?!", "？", "。", "!", "___", "__", "json", "JSON",
+          "jſon", "ſ", "İjson", '{ "', '["', "don't", "l’été", "’", "'", "1,000.5", "3rd", "a1b", "x_y", "İ", "K", "ß", "ΑΣ", "why", "prove",
+          "not", "sum", "\ud800", "\x00", "\U0001f600", "𝟙𝟚", "𐌰", "你好", "– ", "“"]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=6), max_size=30).map("".join))
+@settings(max_examples=400, deadline=None)
+def test_quick_ways_of_counting_count_what_the_plain_patterns_say(text):
+    found = evaluator.features(user(text))
+    wanted = read_plainly(text)
+    assert {k: found[k] for k in wanted} == wanted
+    assert evaluator.words(text) == PLAIN["word"].findall(text.lower())
+    single = ["0" if w[0].isdigit() else w for w in evaluator.words(text)]
+    assert evaluator.terms(text) == single + [f"{a} {b}" for a, b in itertools.pairwise(single)]
+
+
+def test_shipped_prompts_are_counted_as_the_plain_patterns_say():
+    for entry in shipped():
+        for sample in load_shipped(entry.name).samples:
+            found, wanted = evaluator.features(sample.chat()), read_plainly(evaluator.request_text(sample.chat()))
+            assert {k: found[k] for k in wanted} == wanted, sample.id
+
+
+@given(st.lists(st.sampled_from(["bug", "Bug", " ", "_", "é", "c++", ".net", "1", "-", "ſ", "naïve", "."]), max_size=12).map("".join),
+       st.sampled_from(["bug", "c++", ".net", "naïve", "1", "a.b", "é"]))  # fmt: skip
+def test_a_keyword_is_found_where_word_boundaries_are(text, keyword):
+    lower = text.lower()
+    assert evaluator.keyword_found(lower, keyword) is (re.search(rf"\b{re.escape(keyword)}\b", lower) is not None)
+
+
+def test_the_leading_reasons_are_the_largest_of_all():
+    spec = {"type": "mean", "members": [{"weight": 2.0, "spec": SPECS["text_linear"]}, {"weight": 1.0, "spec": SPECS["linear"]}]}
+    asked, told = user("Solve this step 1 2 3, then prove why"), {"request_type": "hard", "urgency": "5"}
+    every = evaluator.contributions(spec, asked, told)
+    assert len(every) > 6 and [abs(a) for _, a in every] == sorted((abs(a) for _, a in every), reverse=True)
+    for most in (1, 2, 3, 4):
+        assert evaluator.contributions(spec, asked, told, most=most) == every[:most]

@@ -13,7 +13,7 @@ from tierwise import evaluator
 from tierwise.errors import BadInput
 from tierwise.exporters import Compiled, Request, exporter
 from tierwise.exporters.endpoints import heading
-from tierwise.exporters.javascript_patterns import BLANK, WORDLIKE, javascript
+from tierwise.exporters.javascript_patterns import BLANK, PLAIN, WORDLIKE, javascript
 from tierwise.policy_document import readable
 from tierwise.types import Policy
 
@@ -46,9 +46,7 @@ def literal(text: str) -> str:
 
 
 def _patterns() -> dict[str, str]:
-    """The evaluator's own patterns, so that a change there is one here."""
-    names = ("word", "code", "maths", "option", "list", "sentence", "json", "blank")
-    return {name: javascript(getattr(evaluator, f"_{name.upper()}")) for name in names}
+    return {name: javascript(pattern) for name, pattern in PLAIN.items()}
 
 
 @cache
