@@ -28,6 +28,7 @@ held-out ranks mean the same share of traffic after the router is fitted again o
 import bisect
 import hashlib
 import heapq
+import itertools
 import math
 import re
 from collections import Counter
@@ -120,7 +121,7 @@ def terms(text):
     """What TF-IDF counts: single words and pairs of neighbours; every number is the word 0."""
     found = words(text)
     single = _zeros(found, set(found))
-    return single + list(map(" ".join, zip(single, single[1:])))
+    return single + list(map(" ".join, itertools.pairwise(single)))
 
 
 def features(messages, metadata=None, reading=None):
@@ -266,7 +267,7 @@ class Reading:
         """How often each term of a vocabulary occurs, in the order of `terms`."""
         single, known = self.single, vocabulary.__contains__
         found = Counter(filter(known, single))
-        found.update(filter(known, map(" ".join, zip(single, single[1:]))))
+        found.update(filter(known, map(" ".join, itertools.pairwise(single))))
         return found
 
     def added(self, spec, metadata):
@@ -304,9 +305,9 @@ def _text_linear(spec, metadata, reading):
     named.append((f"type {kind}", spec["request_types"].get(kind, 0.0)))
     counts = reading.counted(vocabulary)
     rows = [vocabulary[t] for t in counts]
-    sizes = [(1 + log(n)) * row[0] for n, row in zip(counts.values(), rows)]
+    sizes = [(1 + log(n)) * row[0] for n, row in zip(counts.values(), rows, strict=True)]
     norm = math.sqrt(sum([v * v for v in sizes])) or 1.0
-    return named, [(t, v / norm * row[1]) for t, v, row in zip(counts, sizes, rows)]
+    return named, [(t, v / norm * row[1]) for t, v, row in zip(counts, sizes, rows, strict=True)]
 
 
 def _largest(pair):
