@@ -1,11 +1,14 @@
 """Shared fixtures: a store in a temporary file, a graded demo run, a small matrix."""
 
+import os
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests import postgres
 from tierwise import settings
 from tierwise.store import Store
 from tierwise.types import OutcomeMatrix, Run, Sample, Tier
@@ -17,10 +20,27 @@ RECORDED = settings.ROOT.parent / "shared" / "recorded"
 def _own_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test touches the developer's workspace."""
     monkeypatch.setenv("TIERWISE_DATA", str(tmp_path / "workspace"))
+    monkeypatch.delenv("TIERWISE_DATABASE_URL", raising=False)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    with postgres.server() as started:
+        yield started
 
 
 @pytest.fixture
-def store() -> Store:
+def postgres_url(postgres_server: postgres.Server) -> Iterator[str]:
+    """The address of an empty shared workspace; a test hands it to the app by the environment."""
+    with postgres.workspace(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """An empty workspace in a file; with `TIERWISE_TEST_SHARED` set, on PostgreSQL, so that any test can be tried there."""
+    if os.environ.get("TIERWISE_TEST_SHARED"):
+        monkeypatch.setenv("TIERWISE_DATABASE_URL", request.getfixturevalue("postgres_url"))
     with Store() as opened:
         yield opened
 

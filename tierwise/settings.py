@@ -28,6 +28,11 @@ def database() -> Path:
     return workspace() / "tierwise.duckdb"
 
 
+def database_url() -> str | None:
+    """A PostgreSQL database that several copies of the app share: `TIERWISE_DATABASE_URL`, or none. It may hold a password: never show it."""
+    return os.environ.get("TIERWISE_DATABASE_URL", "").strip() or None
+
+
 def daily_cap_usd() -> float | None:
     """What all runs of a workspace may cost in one day (UTC): `TIERWISE_DAILY_CAP_USD`, or no cap."""
     text = os.environ.get("TIERWISE_DAILY_CAP_USD", "").strip()

@@ -11,12 +11,12 @@ from tierwise.runs.plan import create_run
 from tierwise.simulator import ladder
 from tierwise.store import Store
 from tierwise.store.attempts import Intent
-from tierwise.store.backup import _contents, restore
+from tierwise.store.backup import _tables, restore
 
 
 def contents(store: Store) -> dict:
     with store._connection.read() as cursor:
-        return _contents(cursor)
+        return {t: sorted(repr(row) for row in cursor.execute(f'SELECT * FROM "{t}"').fetchall()) for t in _tables(cursor)}
 
 
 def test_a_backup_has_every_row_and_goes_on_numbering(store, demo, tmp_path):
@@ -86,6 +86,7 @@ def test_the_drill(tmp_path, monkeypatch, capsys):
     assert "equal to the workspace" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("store", ["duckdb"], indirect=True)
 def test_restore_refuses_while_the_workspace_is_open_elsewhere(store, tmp_path, capsys):
     import subprocess
     import sys
@@ -93,3 +94,21 @@ def test_restore_refuses_while_the_workspace_is_open_elsewhere(store, tmp_path, 
     done = store.backup(tmp_path / "b.duckdb")
     shown = subprocess.run([sys.executable, "-m", "tierwise", "restore", str(done.path)], capture_output=True, text=True)
     assert shown.returncode == 2 and "process" in shown.stderr and "Traceback" not in shown.stderr
+
+
+@pytest.mark.parametrize("store", ["duckdb"], indirect=True)
+def test_a_workspace_moves_into_a_shared_database_and_back(store, demo, tmp_path, postgres_url, monkeypatch, capsys):
+    store.attempts.commit(demo.id, [Intent(("a", "small", 0), 0.5), Intent(("b", "small", 0), 0.5)])
+    before = contents(store)
+    file = store.backup(tmp_path / "up.duckdb").path
+    monkeypatch.setenv("TIERWISE_DATABASE_URL", postgres_url)
+    assert main(["restore", str(file)]) == 0
+    assert "shared database" in capsys.readouterr().out
+    with Store() as shared:
+        assert shared.shared and contents(shared) == before
+        (new,) = shared.attempts.commit(demo.id, [Intent(("c", "small", 0), 0.5)])
+        assert new > 2, "numbers go on"
+        back = shared.backup(tmp_path / "back.duckdb")
+        assert back.rows["attempts"] == 3 and back.rows["outcomes"] == len(before["outcomes"])
+    assert main(["restore", str(file)]) == 2, "never over what is there"
+    assert "already" in capsys.readouterr().err

@@ -81,7 +81,7 @@ class Attempts:
         with self._connection.write() as cursor:
             ids: list[int] = []
             if intents:
-                ids = [i for (i,) in cursor.execute("SELECT nextval('attempt_ids') FROM range(?)", [len(intents)]).fetchall()]
+                ids = [i for (i,) in cursor.execute("SELECT nextval('attempt_ids') FROM generate_series(1, ?)", [len(intents)]).fetchall()]
                 insert(cursor, "attempts", pa.table({
                     "id": pa.array(ids, pa.int64()), "run_id": pa.array([run_id] * len(intents), pa.string()),
                     "sample_id": pa.array([i.cell[0] for i in intents], pa.string()), "tier": pa.array([i.cell[1] for i in intents], pa.string()),
@@ -110,7 +110,7 @@ class Attempts:
         theirs, values = ("", []) if person_id is None else ("AND a.person_id = ?", [person_id])
         with self._connection.read() as cursor:
             return cursor.execute(
-                f"SELECT coalesce(sum(counted_usd), 0) FROM ({LEDGER} WHERE a.sent_at >= ? AND a.sent_at < ? {theirs})",
+                f"SELECT coalesce(sum(counted_usd), 0) FROM ({LEDGER} WHERE a.sent_at >= ? AND a.sent_at < ? {theirs}) sent",
                 [day, day + timedelta(days=1), *values],
             ).fetchone()[0]
 
@@ -119,7 +119,7 @@ class Attempts:
         with self._connection.read() as cursor:
             rows = cursor.execute(
                 f"""SELECT purpose, status, count(*)::BIGINT, coalesce(sum(cost_usd), 0), coalesce(sum(counted_usd), 0)
-                    FROM ({LEDGER}) GROUP BY purpose, status ORDER BY purpose, status"""
+                    FROM ({LEDGER}) sent GROUP BY purpose, status ORDER BY purpose, status"""
             ).fetchall()
         return [Totals(*row) for row in rows]
 
@@ -141,6 +141,6 @@ class Attempts:
                            count(*) FILTER (status = 'refused')::INTEGER AS refused, count(*) FILTER (status = 'unknown')::INTEGER AS unknown,
                            coalesce(sum(cost_usd), 0) AS paid, coalesce(sum(counted_usd) FILTER (cost_usd IS NULL), 0) AS not_known,
                            count(*) FILTER (counted_usd IS NULL)::INTEGER AS unpriced
-                    FROM ({LEDGER} WHERE a.run_id = ?) GROUP BY purpose, tier ORDER BY min(id)""",
+                    FROM ({LEDGER} WHERE a.run_id = ?) sent GROUP BY purpose, tier ORDER BY min(id)""",
                 [run_id],
             ).df()

@@ -6,13 +6,22 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pyarrow as pa
 
 from tierwise.errors import BadInput, TierwiseError
 from tierwise.store.connection import LOCKED, Connection, insert
 from tierwise.store.migrations import migrate
 from tierwise.types import now
+
+if TYPE_CHECKING:
+    from tierwise.store.postgres import PostgresConnection as Shared
+
+PASSING = {"owners", "claims", "passes", "spendings"}
+"""Tables that hold nothing worth keeping."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +33,7 @@ class Backup:
     """By table."""
 
 
-def backup(connection: Connection, target: Path) -> Backup:
+def backup(connection: Connection | Shared, target: Path) -> Backup:
     """Copy everything into a new file. Copying the file itself while it is open would miss what is not yet in it.
 
     Raises:
@@ -44,27 +53,57 @@ def backup(connection: Connection, target: Path) -> Backup:
         copy = Connection(part)
         try:
             migrate(copy)
-            with connection.read() as source:
-                source.execute("BEGIN")  # one snapshot of all tables
-                wanted = _contents(source)
-                with copy.write() as cursor:
-                    for table in wanted:
-                        cursor.execute(f"DELETE FROM {_name(table)}")
-                        insert(cursor, _name(table), source.execute(f"SELECT * FROM {_name(table)}").to_arrow_table())
-                    for sequence, last in source.execute("SELECT sequence_name, last_value FROM duckdb_sequences()").fetchall():
-                        if last:
-                            cursor.execute("SELECT count(nextval(?)) FROM range(?)", [sequence, last])
-                source.execute("COMMIT")
+            with connection.snapshot() as source, copy.write() as cursor:
+                wanted = {}
+                for table in _tables(source):
+                    rows = source.execute(f"SELECT * FROM {_name(table)}").to_arrow_table()
+                    cursor.execute(f"DELETE FROM {_name(table)}")
+                    insert(cursor, _name(table), rows)
+                    wanted[table] = _count_and_hash(cursor, rows)
+                for sequence, last in source.execute(connection.SEQUENCES).fetchall():
+                    if last:
+                        cursor.execute(copy.TAKE_NUMBERS, [sequence, last])
             with copy.read() as cursor:
                 got = _contents(cursor)
         finally:
             copy.close()
-        if got != wanted:
+        if any(got[table] != wanted[table] for table in got):
             raise TierwiseError("The backup is not equal to the workspace; it was removed. Nothing else was changed. Try again.")
         os.replace(part, target)
     finally:
         _remove(part)
     return Backup(target, {table: count for table, (count, _) in wanted.items()})
+
+
+def load(source: Path, connection: Shared) -> dict[str, int]:
+    """Put a workspace file into an empty shared database: how a team moves up, and how its backup goes back. Rows by table.
+
+    Raises:
+        BadInput: the source is not a workspace file, or the database holds work already.
+    """
+    source = Path(source)
+    _check(source)
+    with TemporaryDirectory(prefix="tierwise-") as folder:
+        file = Connection(Path(shutil.copyfile(source, Path(folder) / "copy.duckdb")))  # older files are brought up to date in the copy
+        try:
+            migrate(file)
+            with file.read() as cursor, connection.write(alone="load") as target:
+                if target.execute("SELECT 1 FROM runs UNION ALL SELECT 1 FROM evalsets LIMIT 1").fetchone():
+                    raise BadInput(
+                        f"The shared database {connection.label} holds prompt sets or runs already. A workspace goes into an empty one."
+                    )
+                counts = {}
+                for table in _tables(cursor):
+                    rows = cursor.execute(f"SELECT * FROM {_name(table)}").to_arrow_table()
+                    target.execute(f"DELETE FROM {_name(table)}")
+                    insert(target, _name(table), rows)
+                    counts[table] = rows.num_rows
+                for sequence, last in cursor.execute(file.SEQUENCES).fetchall():
+                    if last:
+                        target.execute(connection.TAKE_NUMBERS, [sequence, last])
+        finally:
+            file.close()
+    return counts
 
 
 def restore(source: Path, target: Path) -> Path | None:
@@ -74,17 +113,7 @@ def restore(source: Path, target: Path) -> Path | None:
         BadInput: the source is not a workspace file.
     """
     source, target = Path(source), Path(target)
-    if not source.is_file():
-        raise BadInput(f"{source}: there is no such file.")
-    try:
-        probe = duckdb.connect(str(source), read_only=True, config=LOCKED)
-    except duckdb.Error as error:
-        raise BadInput(f"{source} is not a workspace file, or is damaged: {str(error).splitlines()[0]}") from error
-    try:
-        if not probe.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'migrations'").fetchone()[0]:
-            raise BadInput(f"{source} is a database, but not of Tierwise.")
-    finally:
-        probe.close()
+    _check(source)
     target.parent.mkdir(parents=True, exist_ok=True)
     part, aside = target.with_name(target.name + ".part"), None
     shutil.copyfile(source, part)
@@ -99,12 +128,40 @@ def restore(source: Path, target: Path) -> Path | None:
     return aside
 
 
+def _check(source: Path) -> None:
+    """Raises BadInput for what is not a workspace file."""
+    if not source.is_file():
+        raise BadInput(f"{source}: there is no such file.")
+    try:
+        probe = duckdb.connect(str(source), read_only=True, config=LOCKED)
+    except duckdb.Error as error:
+        raise BadInput(f"{source} is not a workspace file, or is damaged: {str(error).splitlines()[0]}") from error
+    try:
+        if not probe.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'migrations'").fetchone()[0]:
+            raise BadInput(f"{source} is a database, but not of Tierwise.")
+    finally:
+        probe.close()
+
+
+def _tables(cursor: Any) -> list[str]:
+    """What is worth keeping; what processes tell each other while they run is not."""
+    found = cursor.execute(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' ORDER BY 1"
+    ).fetchall()
+    return sorted({n for (n,) in found} - PASSING)
+
+
 def _contents(cursor: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, int | None]]:
     """Rows and a hash of all their values, whatever their order, by table."""
-    names = [
-        n for (n,) in cursor.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary ORDER BY 1").fetchall()
-    ]
-    return {n: cursor.execute(f"SELECT count(*), bit_xor(hash(t)) FROM {_name(n)} t").fetchone() for n in names}
+    return {n: cursor.execute(f"SELECT count(*), bit_xor(hash(t)) FROM {_name(n)} t").fetchone() for n in _tables(cursor)}
+
+
+def _count_and_hash(cursor: duckdb.DuckDBPyConnection, rows: pa.Table) -> tuple[int, int | None]:
+    cursor.register("taken", rows)
+    try:
+        return cursor.execute("SELECT count(*), bit_xor(hash(t)) FROM taken t").fetchone()
+    finally:
+        cursor.unregister("taken")
 
 
 def _name(table: str) -> str:

@@ -23,8 +23,18 @@ LOCKED = {
 }
 
 
+class NotKept(Exception):
+    """A row with that key is there already; nothing of the transaction was kept."""
+
+
 class Connection:
     """A DuckDB file shared by threads. A connection object used by two threads returns wrong rows, so each use takes a cursor."""
+
+    shared = False
+    """Whether other processes write to it too."""
+    SEQUENCES = "SELECT sequence_name, last_value FROM duckdb_sequences()"
+    TAKE_NUMBERS = "SELECT count(nextval(?)) FROM range(?)"
+    """Of a new sequence: the next is the one after these."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,10 +77,24 @@ class Connection:
                 cursor.close()
 
     @contextmanager
-    def write(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def snapshot(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor whose statements all see one moment."""
+        with self.read() as cursor:
+            cursor.execute("BEGIN")
+            try:
+                yield cursor
+            finally:
+                cursor.execute("ROLLBACK")
+
+    @contextmanager
+    def write(self, alone: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor inside a transaction: all of the block is kept, or none of it. One writer at a time.
 
+        Args:
+            alone: what no other block may do at once where several processes write; here there is never another.
+
         Raises:
+            NotKept: a row with that key is there.
             StoreFull: the disk is full; nothing of the block was kept.
         """
         with self._write_lock:
@@ -85,6 +109,8 @@ class Connection:
             except BaseException as error:
                 with suppress(duckdb.Error):  # the failed statement may already have ended the transaction
                     cursor.execute("ROLLBACK")
+                if isinstance(error, duckdb.ConstraintException):
+                    raise NotKept(str(error)) from error
                 if isinstance(error, duckdb.FatalException):
                     self._reopened(error)
                     raise self._full(error) from error
@@ -138,6 +164,9 @@ def insert(cursor: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> Non
     `table` and the column names come from this package, never from a user.
     """
     if rows.num_rows == 0:
+        return
+    if not isinstance(cursor, duckdb.DuckDBPyConnection):
+        cursor.append(table, rows)
         return
     columns = ", ".join(rows.column_names)
     cursor.register("incoming", rows)

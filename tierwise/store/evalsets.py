@@ -13,7 +13,7 @@ from tierwise.types import EvalSet, EvalSetInfo, Sample
 
 INFO = """
     SELECT e.id, e.name, e.digest, count(s.sample_id)::INTEGER, count(s.reference)::INTEGER,
-           list_sort(list(DISTINCT s.request_type) FILTER (s.request_type IS NOT NULL)), e.source, e.created_at
+           array_agg(DISTINCT s.request_type ORDER BY s.request_type) FILTER (s.request_type IS NOT NULL), e.source, e.created_at
     FROM evalsets e LEFT JOIN samples s ON s.evalset_id = e.id
 """
 
@@ -103,7 +103,9 @@ class EvalSets:
     def _infos(self, where: str, values: list[str]) -> list[EvalSetInfo]:
         where, values = within(self._project, where, values, "e.")
         with self._connection.read() as cursor:
-            rows = cursor.execute(f"{INFO} {where} GROUP BY ALL ORDER BY e.created_at DESC, e.id", values).fetchall()
+            rows = cursor.execute(
+                f"{INFO} {where} GROUP BY e.id, e.name, e.digest, e.source, e.created_at ORDER BY e.created_at DESC, e.id", values
+            ).fetchall()
         return [EvalSetInfo(r[0], r[1], r[2], r[3], r[4], tuple(r[5] or ()), r[6], r[7]) for r in rows]
 
 

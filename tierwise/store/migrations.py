@@ -12,13 +12,15 @@ MIGRATIONS: list[Callable[[duckdb.DuckDBPyConnection], None]] = []
 
 def migrate(connection: Connection) -> None:
     """Apply the steps that this file has not seen, each with its mark in one transaction."""
-    with connection.write() as cursor:
+    with connection.write(alone="migrations") as cursor:
         cursor.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TIMESTAMP DEFAULT now()::TIMESTAMP)")
     with connection.read() as cursor:
         seen = {name for (name,) in cursor.execute("SELECT name FROM migrations").fetchall()}
     for step in MIGRATIONS:
         if step.__name__ not in seen:
-            with connection.write() as cursor:
+            with connection.write(alone="migrations") as cursor:
+                if cursor.execute("SELECT 1 FROM migrations WHERE name = ?", [step.__name__]).fetchone():
+                    continue  # another copy of the app was quicker
                 step(cursor)
                 cursor.execute("INSERT INTO migrations (name) VALUES (?)", [step.__name__])
 

@@ -88,6 +88,7 @@ class Comparison:
     created_at: datetime = field(default_factory=now)
 
 
+NEWEST = "SELECT *, row_number() OVER (PARTITION BY sample_id, tier ORDER BY id DESC) AS place FROM grades"
 COLUMNS = ("id", "run_id", "author", "scale", "scorer", "created_at")
 PARAMS = [f.name for f in fields(GradingSession) if f.name not in COLUMNS]
 
@@ -147,7 +148,7 @@ class Reviews:
 
         Those who graded every answer of it count, in an earlier session too, and those who took it lately.
         """
-        with self._connection.write() as cursor:
+        with self._connection.write(alone=f"grading {session.id}") as cursor:
             found = cursor.execute(
                 """WITH taken AS (
                        SELECT i.position, c.rater FROM grading_claims c
@@ -202,9 +203,9 @@ class Reviews:
         """This person's newest row on each answer: sample_id, tier, value, created_at."""
         with self._connection.read() as cursor:
             return cursor.execute(
-                """SELECT sample_id, tier, value, created_at FROM grades
-                   WHERE run_id = ? AND author = ? AND scorer = 'manual' AND repeat = 0
-                   QUALIFY row_number() OVER (PARTITION BY sample_id, tier ORDER BY id DESC) = 1 ORDER BY id""",
+                f"""SELECT sample_id, tier, value, created_at FROM (
+                        {NEWEST} WHERE run_id = ? AND author = ? AND scorer = 'manual' AND repeat = 0
+                    ) g WHERE place = 1 ORDER BY id""",
                 [run_id, author],
             ).df()
 
@@ -212,9 +213,9 @@ class Reviews:
         """The newest automatic grade of some prompts, by (sample_id, tier)."""
         with self._connection.read() as cursor:
             rows = cursor.execute(
-                """SELECT sample_id, tier, value FROM grades
-                   WHERE run_id = ? AND scorer = ? AND author = 'tierwise' AND repeat = 0 AND sample_id IN (SELECT unnest(?))
-                   QUALIFY row_number() OVER (PARTITION BY sample_id, tier ORDER BY id DESC) = 1""",
+                f"""SELECT sample_id, tier, value FROM (
+                        {NEWEST} WHERE run_id = ? AND scorer = ? AND author = 'tierwise' AND repeat = 0 AND sample_id IN (SELECT unnest(?))
+                    ) g WHERE place = 1""",
                 [run_id, scorer, list(sample_ids)],
             ).fetchall()
         return {(r[0], r[1]): r[2] for r in rows}

@@ -108,21 +108,18 @@ class Runs:
 
     def answered(self, call_keys: Iterable[str], besides: str) -> dict[str, Outcome]:
         """The newest paid answer to each of these calls in other runs, by call key; `reused_from` names its run."""
-        wanted = pa.table({"call_key": pa.array(list(call_keys), pa.string())})
         columns = [f.name for f in fields(Outcome) if f.name != "reused_from"]
         mine, own = ("AND r.project_id = ?", [self._project]) if self._project else ("", [])
         with self._connection.read() as cursor:
-            cursor.register("wanted", wanted)
-            try:
-                rows = cursor.execute(
-                    f"""SELECT {", ".join(f"o.{c}" for c in columns)}, o.run_id FROM outcomes o JOIN wanted w ON w.call_key = o.call_key
-                        JOIN runs r ON r.id = o.run_id
-                        WHERE o.status IN ('ok', 'truncated') AND o.reused_from IS NULL AND o.run_id <> ? {mine}
-                        QUALIFY row_number() OVER (PARTITION BY o.call_key ORDER BY o.repeat, o.created_at DESC) = 1""",
-                    [besides, *own],
-                ).fetchall()
-            finally:
-                cursor.unregister("wanted")
+            rows = cursor.execute(
+                f"""SELECT {", ".join(columns)}, run_id FROM (
+                        SELECT o.*, row_number() OVER (PARTITION BY o.call_key ORDER BY o.repeat, o.created_at DESC) AS place
+                        FROM outcomes o JOIN runs r ON r.id = o.run_id
+                        WHERE o.call_key IN (SELECT unnest(?)) AND o.status IN ('ok', 'truncated') AND o.reused_from IS NULL
+                              AND o.run_id <> ? {mine}
+                    ) answers WHERE place = 1""",
+                [list(call_keys), besides, *own],
+            ).fetchall()
         found = [Outcome(**dict(zip([*columns, "reused_from"], row, strict=True))) for row in rows]
         return {o.call_key: o for o in found}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from tierwise import settings
 from tierwise.store.attempts import Attempts
 from tierwise.store.audit import Audit
-from tierwise.store.backup import Backup, backup
+from tierwise.store.backup import Backup, backup, load
 from tierwise.store.connection import Connection
 from tierwise.store.evalsets import EvalSets
 from tierwise.store.grades import Grades
@@ -25,17 +25,17 @@ class Store:
     """Open one for a process and share it between threads; each call uses a cursor of its own."""
 
     def __init__(self, path: Path | None = None) -> None:
-        """Open or create the file (default: the workspace's own).
+        """Open or create the file (default: the workspace's own, or the shared database where `TIERWISE_DATABASE_URL` names one).
 
         Raises:
             StoreBusy: another process has it open.
         """
-        self._connection = Connection(Path(path) if path else settings.database())
+        self._connection = _connection(path)
         migrate(self._connection)
         self._bind(None)
 
     def _bind(self, project: str | None) -> None:
-        self.path, self.project = self._connection.path, project
+        self.path, self.shared, self.project = self._connection.path, self._connection.shared, project
         self.evalsets = EvalSets(self._connection, project)
         self.runs = Runs(self._connection, project)
         self.attempts = Attempts(self._connection)
@@ -67,6 +67,10 @@ class Store:
         """Copy everything into a new file while work goes on; see `backup.backup`."""
         return backup(self._connection, target)
 
+    def load(self, source: Path) -> dict[str, int]:
+        """Put a workspace file into this shared and empty one; see `backup.load`."""
+        return load(source, self._connection)
+
     def take_run(self, run_id: str) -> dict[str, list[Row]]:
         """Everything that belongs to a run, as rows; see `whole.take`."""
         return take(self._connection, run_id)
@@ -83,3 +87,12 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _connection(path: Path | None) -> Connection:
+    url = settings.database_url()
+    if path is not None or url is None:
+        return Connection(Path(path) if path else settings.database())
+    from tierwise.store.postgres import PostgresConnection
+
+    return PostgresConnection(url)
