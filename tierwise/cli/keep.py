@@ -28,7 +28,7 @@ def restore(a: argparse.Namespace, store: Store) -> Result:
     from tierwise.store.backup import restore as put_back
 
     if settings.database_url():
-        rows = store.load(Path(a.file))
+        rows = store.whole.load(Path(a.file))  # by whoever has the machine, as for a file
         return Result({"rows": rows}, f"{sum(rows.values()):,} rows in {len(rows)} tables are now in the shared database.")
     aside = put_back(Path(a.file), settings.database())
     kept = f" The workspace that was there is now {aside}." if aside else ""
