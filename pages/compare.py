@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from tierwise.ui import comparing, parts, promptmatrix, readings, sharing, state, tierpoints, verdicts
+from tierwise.ui import comparing, parts, promptmatrix, readings, rescoring, sharing, state, tierpoints, verdicts
 from tierwise.ui.frame import EVALSETS, RUN, TUNE, require_frame
 
 require_frame()
 
-VIEWS = ["By tier", "By request type", "By prompt", "Human grades"]
+VIEWS = ["By tier", "By request type", "By prompt", "Human grades", "Scorers"]
 
 runs = state.graded_runs()
 if not runs:
@@ -34,6 +34,8 @@ elif view == "By request type":
     comparing.by_request_type(matrix)
 elif view == "By prompt":
     promptmatrix.prompt_table(run, matrix)
+elif view == "Scorers":
+    rescoring.scorers(run)
 else:
     verdicts.human_grades(run)
 sharing.run_downloads(run, matrix)

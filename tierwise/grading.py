@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tierwise.errors import BadInput, NotFound, NotReady
+from tierwise.counting import AUTOMATIC, CELL, MANUAL, scorer_in_use
+from tierwise.errors import BadInput
 from tierwise.scorers import SCORERS, Scorer, scorer_ref
 from tierwise.store import Store
 from tierwise.summary import TierSummary, by_request_type, summary
@@ -24,16 +25,9 @@ __all__ = [
     "record_manual", "standing", "summary", "why_unanswered",
 ]  # fmt: skip
 
-AUTOMATIC = "tierwise"
-"""The author of a grade that no person gave."""
-
-MANUAL = "manual"
-"""The scorer of a grade that a person gave."""
-
 UNDONE = "taken back"
 """The reason of a row with which a person undoes a slip: as if they had not graded the answer."""
 
-CELL = ["sample_id", "tier", "repeat"]
 STEP = 2_000
 log = logging.getLogger(__name__)
 
@@ -142,8 +136,9 @@ def record_manual(
 def matrix(store: Store, run_id: str, scorer: str | None = None, as_asked: bool = False) -> OutcomeMatrix:
     """A graded run as arrays, prompts in the order of their set, tiers in the order of the run.
 
-    The grade that counts for an answer is a person's newest, else the newest of the scorer in use: `scorer` if given, else the run's own,
-    else the one used last. When that grade has no value the answer is unscored. Repeats of a cell are averaged over the scored ones.
+    The grade that counts for an answer is a person's newest, else the newest of the scorer in use: `scorer` if given, else the one that
+    somebody chose to count (`counting.let_count`), else the run's own, else the one used last. When that grade has no value the answer is
+    unscored. Repeats of a cell are averaged over the scored ones.
 
     Args:
         as_asked: leave out answers that came under another model's name than the tier's (a fallback or an alias on the way).
@@ -154,7 +149,7 @@ def matrix(store: Store, run_id: str, scorer: str | None = None, as_asked: bool 
     run = store.runs.get(run_id)
     grades = store.grades.frame(run.id)
     manual = (grades["author"] != AUTOMATIC).to_numpy(bool)
-    ref = _scorer_in_use(run, grades["scorer"][~manual], scorer, manual.any())
+    ref = scorer_in_use(run, grades["scorer"][~manual], scorer, manual.any(), store.grades.counting(run.id))
     samples = store.evalsets.get(run.evalset_id).samples
     outcomes = store.runs.outcomes(run.id)
     repeats = 1 + max((int(f["repeat"].max()) for f in (grades, outcomes) if len(f)), default=0)
@@ -223,35 +218,6 @@ def _mean(values: np.ndarray) -> np.ndarray:
     known = np.isfinite(values)
     count = known.sum(2)
     return np.divide(np.where(known, values, 0.0).sum(2), count, out=np.full(count.shape, np.nan), where=count > 0)
-
-
-def _scorer_in_use(run: Run, automatic: pd.Series, asked: str | None, has_manual: bool) -> str:
-    """The reference of the scorer whose grades count; `automatic` are the references of the automatic grades, oldest first."""
-    used = automatic.iloc[::-1].unique().tolist()
-    if not used and not has_manual:
-        raise NotReady(
-            f"Run {run.name!r} has no grades yet. "
-            + ("Start it first." if run.status == "planned" else "Grade it with a scorer (tierwise grade), or grade answers by hand.")
-        )
-    if asked is not None:
-        found = MANUAL if asked == MANUAL and has_manual else _match(asked, used)
-        if found is None:
-            raise NotReady(f"Run {run.name!r} has no grades by {asked!r}. It has grades by: {', '.join(used) or MANUAL}.")
-        return found
-    own = run.params.get("scorer")
-    if own:
-        try:
-            ref = scorer_ref(own, run.params.get("scorer_options"))
-        except (NotFound, BadInput):  # a scorer of another version, or the grades of an import
-            ref = own
-        if found := _match(ref, used):
-            return found
-    return used[0] if used else MANUAL
-
-
-def _match(asked: str, used: list[str]) -> str | None:
-    """`asked` itself, else the scorer of that name with the options used last."""
-    return asked if asked in used else next((u for u in used if u.partition("(")[0] == asked), None)
 
 
 def why_unanswered(status: str, output: object, error: object) -> str | None:

@@ -18,6 +18,15 @@ def test_a_scorer_is_applied_with_options(tierwise, tuned):
         assert done.code == 2 and words in only_line(done.err)
 
 
+def test_grades_of_another_scorer_count_when_told(tierwise, tuned):
+    assert tierwise("summary", "first", "--json", "-").code == 0
+    done = tierwise("grade", "first", "--scorer", "includes", "--count")
+    assert "includes counts for first from now on" in done.err
+    assert tierwise("grade", "first", "--scorer", "exact").code == 0  # graded later, and does not count
+    before, after = (tierwise("summary", "first", *how, "--json", "-").data["tiers"] for how in ([], ["--scorer", "includes"]))
+    assert before == after
+
+
 def test_the_json_of_tune_is_exactly_as_promised(tierwise, tuned):
     data = json.loads((tuned / "tuned.json").read_text())
     keys = "run router tiers n chosen heldout certificate metrics baselines candidates verdict warnings policy"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import make_matrix
-from tests.pages.conftest import App
-from tierwise.ui import promptmatrix
+from tests.pages.conftest import App, app_query
+from tierwise.ui import promptmatrix, state
 from tierwise.ui.answers import WORDS, word_diff
 
 
@@ -122,3 +122,34 @@ def test_how_much_answers_vary_is_said_where_there_are_several(app: App):
     at = app.open("compare", run=run.id)
     (told,) = [t.value for t in at.text if "from answer to answer" in t.value]
     assert told.startswith("3 answers a prompt") and all(t.name in told for t in run.tiers)
+
+
+def test_a_finished_run_is_graded_by_another_scorer_and_told_to_count(app: App):
+    from tierwise.grading import matrix
+
+    at = app.open("compare", compare_view="Scorers")
+    run_id = app_query(at, "run")
+    assert len(at.dataframe[-1].value) == 1
+    at.selectbox(key="scorer").set_value("normalized_exact")
+    app.run()
+    assert any("nothing is paid" in c.value for c in at.caption)
+    app.click("rescore")
+    for job in state.grading_jobs().of(run_id):
+        job.thread.join(60)
+    at = app.run()
+    table = at.dataframe[-1].value
+    assert table["scorer"].iloc[0] == "normalized_exact" and table["counts"].tolist() == [False, True]
+    at.selectbox(key="counting_1").set_value(0)
+    app.run()
+    app.click("let_count")
+    assert matrix(state.store(), run_id).scorer == "normalized_exact"
+    assert app.at.dataframe[-1].value["counts"].tolist() == [True, False]
+
+
+def test_a_judge_without_a_model_is_refused_before_anything_starts(app: App):
+    at = app.open("compare", compare_view="Scorers")
+    at.selectbox(key="scorer").set_value("llm_judge")
+    app.run()
+    app.click("rescore")
+    assert any("which model judges" in t.value for t in app.at.text)
+    assert state.grading_jobs().of(app_query(app.at, "run")) == []

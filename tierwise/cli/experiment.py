@@ -137,15 +137,17 @@ def _grade_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--scorer", required=True)
     p.add_argument("--option", action="append", default=[], metavar="NAME=VALUE")
     p.add_argument("--budget", type=float, metavar="USD", help="of a scorer that asks models: stop before the run has cost more than this")
+    p.add_argument("--count", action="store_true", help="let these grades count for the run from now on, in place of the run's own scorer")
     p.add_argument("--retry-unscored", action="store_true", help="of a scorer that asks models: ask again where it gave no grade")
 
 
 @command("grade", "Apply an automatic scorer to a run.", _grade_arguments)
 def grade(a: argparse.Namespace, store: Store) -> Result:
+    from tierwise.counting import let_count
     from tierwise.grading import apply_scorer
     from tierwise.judging import check_judges, estimate_grading, own_family
     from tierwise.runs.stopping import Stop
-    from tierwise.scorers import SCORERS
+    from tierwise.scorers import SCORERS, scorer_ref
 
     found = store.runs.get(a.run)
     given = pairs(a.option, "--option") or None
@@ -153,6 +155,8 @@ def grade(a: argparse.Namespace, store: Store) -> Result:
     options = scorer.parse_options(given)
     if not scorer.asks(options):
         count = apply_scorer(store, found.id, a.scorer, given)
+        if a.count:
+            say(f"{let_count(store, found.id, scorer_ref(a.scorer, given))} counts for {found.name} from now on.")
         data = {"run": found.id, "scorer": a.scorer, "graded": count.graded, "unscored": count.unscored}
         return Result(data, f"{found.name}: {count.graded} graded, {count.unscored} unscored by {a.scorer}.")
     judges = check_judges(scorer, options, a.budget)
@@ -169,6 +173,8 @@ def grade(a: argparse.Namespace, store: Store) -> Result:
         signal.signal(signal.SIGTERM, before_us)
     after = store.runs.progress(found.id)
     paid, unsettled = after.grading_usd - before.grading_usd, after.unsettled_usd - before.unsettled_usd
+    if a.count:
+        say(f"{let_count(store, found.id, scorer_ref(a.scorer, given))} counts for {found.name} from now on.")
     data = {"run": found.id, "scorer": a.scorer, "graded": count.graded, "unscored": count.unscored, "skipped": count.skipped,
             "open": count.open, "requests": after.grading_requests - before.grading_requests, "grading_usd": paid,
             "unsettled_usd": unsettled, "warning": warning}  # fmt: skip

@@ -46,6 +46,17 @@ class Grades:
             ).fetchone()
         return (row[0], json.loads(row[1])) if row else None
 
+    def let_count(self, run_id: str, scorer: str, author: str = "") -> None:
+        """From now on the grades by this scorer count for the run; a row more, the newest holds."""
+        with self._connection.write() as cursor:
+            cursor.execute("INSERT INTO counting VALUES (?, ?, ?, ?)", [run_id, scorer, author, now()])
+
+    def counting(self, run_id: str) -> str | None:
+        """The scorer that somebody chose to count, or None."""
+        with self._connection.read() as cursor:
+            row = cursor.execute("SELECT scorer FROM counting WHERE run_id = ? ORDER BY created_at DESC LIMIT 1", [run_id]).fetchone()
+        return row[0] if row else None
+
     def frame(self, run_id: str) -> pd.DataFrame:
         """Every grade row of a run, oldest first: `id` and the columns of `Grade`."""
         columns = ", ".join(f.name for f in fields(Grade))

@@ -142,3 +142,11 @@ def m005_people_and_projects(cursor: duckdb.DuckDBPyConnection) -> None:
         ALTER TABLE policies_by_project RENAME TO policies;
     """)
     cursor.execute("INSERT INTO projects VALUES ('default', 'Default', ?)", [now()])
+
+
+@MIGRATIONS.append
+def m006_grades_that_count(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Whose automatic grades count for a run, as somebody chose; the newest row holds."""
+    cursor.execute("""
+        CREATE TABLE counting (run_id TEXT NOT NULL, scorer TEXT NOT NULL, author TEXT NOT NULL, created_at TIMESTAMP NOT NULL);
+    """)

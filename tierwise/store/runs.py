@@ -153,10 +153,12 @@ class Runs:
             ).df()
 
     def version(self, run_id: str) -> tuple[int, int]:
-        """(outcomes, grades) kept so far: changes whenever a figure of this run may, so it keys caches."""
+        """(outcomes, grades and choices between them) kept so far: changes whenever a figure of this run may, so it keys caches."""
         with self._connection.read() as cursor:
             return cursor.execute(
-                "SELECT (SELECT count(*) FROM outcomes WHERE run_id = $1), (SELECT count(*) FROM grades WHERE run_id = $1)", [run_id]
+                """SELECT (SELECT count(*) FROM outcomes WHERE run_id = $1),
+                          (SELECT count(*) FROM grades WHERE run_id = $1) + (SELECT count(*) FROM counting WHERE run_id = $1)""",
+                [run_id],
             ).fetchone()
 
     def _runs(self, where: str, values: list[str]) -> list[Run]:

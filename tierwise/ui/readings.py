@@ -109,6 +109,18 @@ def _corrected(run_id: str, version: tuple[int, int]) -> list:
     return _human(run_id, version).quality()
 
 
+def scorers(run: Run) -> list:
+    """One `counting.ScorerFigures` a scorer that has graded the run."""
+    return _scorers(run.id, store().runs.version(run.id))
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _scorers(run_id: str, version: tuple[int, int]) -> list:
+    from tierwise.counting import by_scorer
+
+    return by_scorer(store(), run_id)
+
+
 def marks(run: Run) -> pd.DataFrame:
     """Skips, flags and comments, oldest first."""
     return store().reviews.marks(run.id)

@@ -36,6 +36,18 @@ def run_queue():
     return _run_queue(str(settings.database()))
 
 
+@st.cache_resource(show_spinner=False, max_entries=4, on_release=lambda jobs: jobs.close())
+def _grading_jobs(path: str):
+    from tierwise.judging.jobs import GradingJobs
+
+    return GradingJobs()
+
+
+def grading_jobs():
+    """Gradings of finished runs that outlive reruns, reloads and closed tabs."""
+    return _grading_jobs(str(settings.database()))
+
+
 @st.cache_resource(show_spinner="Preparing the working example", max_entries=4)
 def _demo(path: str) -> str | None:
     from tierwise import demo
