@@ -13,6 +13,7 @@ from tierwise.answers import Answers, agree, agreement, answers_of, said
 from tierwise.cascade import Cascade, calls, confidences, decide, fit, possible, replay
 from tierwise.cascade_frontier import cascade_frontier
 from tierwise.errors import BadInput, NotFound, NotReady
+from tierwise.terms import Terms
 from tierwise.tuning import CascadeTuning, tune
 from tierwise.types import OutcomeMatrix
 
@@ -138,9 +139,9 @@ def test_the_frontier_of_a_cascade_is_what_its_thresholds_do():
     m, answers = answered()
     sim = replay(possible(m, answers)[0], m, answers)
     fitted = fit(sim, np.random.default_rng(0).random(len(m)), np.arange(len(m)) % 5, m.weights)
-    frontier, rows = cascade_frontier(fitted, m), np.arange(len(m))
+    frontier, rows = cascade_frontier(fitted, m, Terms()), np.arange(len(m))
     p = frontier.points
-    assert p.saving[-1] == pytest.approx(0) and p.loss[-1] == 0
+    assert p.saving[-1] == pytest.approx(0) and p.loss[-1] == pytest.approx(0)
     for i in range(0, len(p), 97):
         action = decide(fitted.scores, p.thresholds[i])
         assert p.quality[i] == pytest.approx(sim.quality[rows, action].mean())

@@ -86,11 +86,15 @@ class Path:
         """From (n, P) actions of every prompt by each policy of the path; `how` tells what kept the choice apart from them."""
         m, rows = folded.matrix, folded.rows[:, None]
         quality, paid = folded.q[rows, actions], folded.c[rows, actions]
-        lost, cost = m.quality[:, -1:] - quality, folded.w @ paid
+        lost, cost, served = m.quality[:, -1:] - quality, folded.w @ paid, folded.served[actions].astype(np.int8)
+        if lost[:, 0].any():  # a pin may lose: then always-frontier is not on the path, and no policy of it may pass untested
+            free = np.zeros((len(lost), 1))
+            lost, cost = np.concatenate([free, lost], axis=1), np.append(folded.cost[-1], cost)
+            thresholds = np.concatenate([thresholds[:1], thresholds])
+            served = np.concatenate([np.full((len(lost), 1), len(m.tiers) - 1, np.int8), served], axis=1)
         evidence = Evidence.of(lost, m.weights, m.clusters, [s.id for s in m.samples])
         saving = 1 - cost / folded.cost[-1] if folded.cost[-1] > 0 else np.zeros(len(cost))
         learned = over_coin_flip(m, quality[:, 1:-1], paid[:, 1:-1])
-        served = folded.served[actions].astype(np.int8)
         return cls(evidence, cost * 1000, saving, folded.w @ lost, folded.w @ lost**2, thresholds, learned, served, how)
 
     def certificate(self, epsilon: float, delta: float, aimed_saving: float, anytime: bool = False) -> Certificate:

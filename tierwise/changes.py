@@ -9,7 +9,7 @@ from tierwise.intervals import mean_interval
 from tierwise.types import OutcomeMatrix, Sample
 
 
-def by_request_type(source: Any, choice: np.ndarray) -> pd.DataFrame:
+def by_request_type(source: Any, choice: np.ndarray, top: OutcomeMatrix | None = None) -> pd.DataFrame:
     """One row a request type, the commonest first.
 
     Columns: request_type, n, quality, loss with loss_low and loss_high (95 %, paired), cost_per_1k, saving, share_<tier>.
@@ -17,15 +17,17 @@ def by_request_type(source: Any, choice: np.ndarray) -> pd.DataFrame:
     Args:
         source: an OutcomeMatrix, or a Tuning.
         choice: (n,) tier of each prompt.
+        top: whose last tier loss and saving are counted against, where it is not that of `source`.
     """
     m: OutcomeMatrix = getattr(source, "matrix", source)
+    top = m if top is None else top
     rows = []
     for kind in pd.Series(m.request_types).value_counts().index:
         here = np.flatnonzero(m.request_types == kind)
         w = m.weights[here] / m.weights[here].sum()
         tier = choice[here]
-        quality, cost, full = m.quality[here, tier], float(w @ m.cost[here, tier]), float(w @ m.cost[here, -1])
-        lost = m.quality[here, -1] - quality
+        quality, cost, full = m.quality[here, tier], float(w @ m.cost[here, tier]), float(w @ top.cost[here, -1])
+        lost = top.quality[here, -1] - quality
         low, high = mean_interval(lost, m.weights[here], m.clusters[here], low=-1.0)
         shares = {f"share_{name}": float(w[tier == k].sum()) for k, name in enumerate(m.tiers)}
         figures = {"quality": float(w @ quality), "loss": float(w @ lost), "loss_low": low, "loss_high": high}

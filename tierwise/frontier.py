@@ -6,7 +6,7 @@ is the count of thresholds at or below its score. Two equal thresholds skip the 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -50,22 +50,49 @@ class Points:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Prompts that thresholds do not decide: what they add to every policy, a request."""
+
+    free: float
+    """Share of the weight that thresholds decide."""
+    quality: float
+    cost: float
+    shares: np.ndarray
+    """(K,) of the tiers."""
+    top_quality: float
+    """Of always using the frontier tier, for every prompt."""
+    top_cost: float
+
+
+@dataclass(frozen=True)
 class Frontier:
     """What a router's scores can do on graded prompts."""
 
     points: Points
     prefix: Prefix = field(repr=False)
     tiers: tuple[str, ...] = ()
+    beside: Beside | None = field(default=None, repr=False)
 
     @property
     def quality(self) -> float:
         """Of always using the frontier tier."""
-        return float(self.prefix.quality[-1, -1])
+        return float(self.prefix.quality[-1, -1]) if self.beside is None else self.beside.top_quality
 
     @property
     def cost_per_1k_usd(self) -> float:
         """Of always using the frontier tier."""
-        return float(self.prefix.cost[-1, -1]) * 1000
+        return float(self.prefix.cost[-1, -1]) * 1000 if self.beside is None else self.beside.top_cost * 1000
+
+    def under(self, beside: Beside) -> "Frontier":
+        """The same thresholds with other prompts beside them."""
+        p, x = self.points, beside
+        quality, cost = x.quality + x.free * p.quality, 1000 * x.cost + x.free * p.cost_per_1k
+        full = 1000 * x.top_cost
+        points = replace(
+            p, quality=quality, cost_per_1k=cost, loss=x.top_quality - quality,
+            saving=1 - cost / full if full > 0 else np.zeros(len(cost)), share_by_tier=x.shares + x.free * p.share_by_tier,
+        )  # fmt: skip
+        return replace(self, points=points, beside=beside)
 
     def at(self, thresholds: Sequence[float]) -> OperatingPoint:
         """What any thresholds give: a look-up, not a pass over the prompts.
@@ -76,10 +103,13 @@ class Frontier:
         given = checked(thresholds, self.prefix.tiers)
         positions = self.prefix.positions(given)[None]
         quality, cost = (float(x[0]) for x in self.prefix.read(positions))
-        shares = tuple(float(s) for s in self.prefix.shares(positions)[0])
+        shares = self.prefix.shares(positions)[0]
+        if (x := self.beside) is not None:
+            quality, cost, shares = x.quality + x.free * quality, x.cost + x.free * cost, x.shares + x.free * shares
         return OperatingPoint(
-            tuple(float(t) for t in given), quality, cost * 1000, self.quality - quality, saved(cost * 1000, self.cost_per_1k_usd), shares
-        )
+            tuple(float(t) for t in given), quality, cost * 1000, self.quality - quality, saved(cost * 1000, self.cost_per_1k_usd),
+            tuple(float(s) for s in shares),
+        )  # fmt: skip
 
     def choose(self, aim: Aim, nearest: bool = False) -> OperatingPoint:
         """The cheapest policy within the aim's limit on loss or quality, else the best within its limit on cost.

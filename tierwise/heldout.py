@@ -13,6 +13,7 @@ from tierwise.intervals import Z, mean_interval
 from tierwise.lattice import Lattice, assign, lattice
 from tierwise.optimism import margin
 from tierwise.resampling import DRAWS, bootstrap, percentiles
+from tierwise.terms import Terms
 from tierwise.types import OutcomeMatrix
 
 RESOLUTION = 300
@@ -43,6 +44,8 @@ class HeldOut:
     """(n,) tier whose answer each prompt got."""
     routers: tuple[str, ...] = ()
     """The router that the other folds chose, fold by fold."""
+    paid: np.ndarray = field(repr=False, default_factory=lambda: np.empty(0))
+    """(n,) US dollars for each prompt, every call and the router's own cost counted."""
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -92,9 +95,10 @@ class Folded:
 
     def __init__(
         self, matrix: OutcomeMatrix, scores: Mapping[str, np.ndarray], fold: np.ndarray, aim: Aim,
-        cascades: Mapping[str, Replayed] | None = None,
+        cascades: Mapping[str, Replayed] | None = None, terms: Terms | None = None,
     ) -> None:  # fmt: skip
         self.matrix, self.scores, self.fold, self.aim = matrix, scores, fold, aim
+        self.terms = terms or Terms()
         self.folds = [int(k) for k in np.unique(fold)]
         self.rows = np.arange(len(matrix))
         self._swept: dict[tuple, tuple[Lattice, np.ndarray, np.ndarray]] = {}
@@ -107,10 +111,12 @@ class Folded:
         }
         self.served = np.concatenate([np.arange(tiers), *([tiers_at[s.cascade.keep], tiers - 1] for _, s in more)]).astype(int)
         """Which tier's answer an action serves."""
-        self.q, self.c, self.latency = (
+        every = (
             np.concatenate([getattr(matrix, part), *(getattr(s, part)[:, :2] for _, s in more)], axis=1)
             for part in ("quality", "cost", "latency")
         )
+        self.q, self.c, self.latency = self.terms.charged(matrix, *every)
+        self.fixed = self.terms.fixed(matrix)
         self.lost = matrix.quality[:, -1:] - self.q
 
     def _sweep(self, router: str, out: tuple[int, ...], resolution: int = RESOLUTION) -> tuple[Lattice, np.ndarray, np.ndarray]:
@@ -140,7 +146,7 @@ class Folded:
         at, m = self.actions[router], self.matrix
         limits = aim.excesses(m.request_types, m.weights, self.q[:, at], self.latency[:, at], kept)
         excess = np.max([policies.read(limit) for limit in limits], axis=0) if limits else None
-        top = float(policies.quality[policies.frontier])
+        top = float(np.average(m.quality[kept, -1], weights=m.weights[kept]))
         return policies.thresholds(aim.pick(policies.cost * 1000, policies.quality, top, not final, excess, 0.0 if bold else margins))
 
     def path(self, router: str, out: tuple[int, ...] = (), knobs: int = KNOBS) -> np.ndarray:
@@ -149,7 +155,8 @@ class Folded:
 
     def read(self, router: str, thresholds: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Actions of some prompts."""
-        return self.actions[router][assign(self.scores[router][rows], thresholds)]
+        fixed = self.fixed[rows]
+        return np.where(fixed >= 0, fixed, self.actions[router][assign(self.scores[router][rows], thresholds)])
 
     def choice(self, router: str | Mapping[int, str], out: tuple[int, ...] = (), aim: Aim | None = None, bold: bool = False) -> np.ndarray:
         """(n,) actions: each fold with thresholds from the folds that are neither it nor in `out`; -1 in the folds of `out`."""
@@ -262,7 +269,7 @@ class Folded:
             cis = [_wider(*each) for each in zip(values, cis, by, limits, strict=True)]
             method += ", widened by how far the choice moves between folds"
         return HeldOut(float(loss), cis[0], float(saving), cis[1], float(quality), cis[2], float(cost), cis[3], method, choice,
-                       self.served[choice], routers)  # fmt: skip
+                       self.served[choice], routers, self.c[at])  # fmt: skip
 
     def along(self, routers: Mapping[int, str], knobs: int = KNOBS) -> np.ndarray:
         """(n, knobs + 1) held-out actions of every prompt along the path; each fold with the path of the others."""

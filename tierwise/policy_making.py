@@ -10,6 +10,8 @@ from tierwise import __version__
 from tierwise.cascade_policy import document_part, tier_thresholds
 from tierwise.errors import BadInput
 from tierwise.policy_document import as_policy, check, digest, with_digest
+from tierwise.terms import Terms
+from tierwise.traffic.weighing import Weighing
 from tierwise.types import OperatingPoint, Policy, Run, Tier
 
 VALID_DAYS = 90
@@ -37,6 +39,7 @@ def make_policy(tuning: Any, name: str, thresholds: Sequence[float] | None = Non
     """
     run: Run = tuning.run
     tiers = tuple(tier for wanted in tuning.tiers for tier in run.tiers if tier.name == wanted)
+    terms = getattr(tuning, "terms", None) or Terms()
     chosen = tuple(float(t) for t in tuning.chosen.thresholds)
     used = chosen if thresholds is None else tuple(float(t) for t in thresholds)
     rule = getattr(tuning, "cascade", None)
@@ -49,11 +52,11 @@ def make_policy(tuning: Any, name: str, thresholds: Sequence[float] | None = Non
     if tuning.router_spec is None:
         raise BadInput(f"Router {tuning.router} cannot leave this process, so no policy can be made of it. It shows what can be reached.")
     ends = (*(tier_thresholds(rule, tuning.tiers, used[0]) if rule else (min(max(t, 0.0), NEVER) for t in used)), None)
-    notes: list[str] = []
+    notes: list[str] = [_line(weighing.words)] if (weighing := getattr(tuning, "traffic", None)) else []
     decides = {
         "tiers": [_tier(i, tiers, notes) for i in range(len(tiers))],
         "features": FEATURES,
-        "rules": [dict(rule) for rule in rules],
+        "rules": [*terms.rules(), *(dict(rule) for rule in rules)],
         "score": tuning.router_spec,
         "thresholds": [{"tier": t.name} | ({} if lt is None else {"lt": lt}) for t, lt in zip(tiers, ends, strict=True)],
         "default_tier": tiers[-1].name,
@@ -63,6 +66,7 @@ def make_policy(tuning: Any, name: str, thresholds: Sequence[float] | None = Non
     decides = {k: v for k, v in with_digest(decides).items() if k != "digest"}
     moment = datetime.now(UTC).replace(tzinfo=None)
     changes = [what for what, done in (("the thresholds were moved", used != chosen), ("rules were added", rules)) if done]
+    # pins of the tuning are in its figures and its promise; rules given here are not
     promised = not rules and _covers(tuning.certificate, used, not changes)
     if changes and not promised:
         notes.append(f"No certificate: {' and '.join(changes)} after tuning, and it was not made for that.")
@@ -124,6 +128,8 @@ def _provenance(tuning: Any) -> dict[str, Any]:
     aim: dict[str, Any] = {k: v for k in limits if (v := getattr(wanted, k, None)) is not None}
     if by_type := dict(getattr(wanted, "min_quality_by_type", ())):
         aim["min_quality_by_type"] = by_type
+    terms, traffic = getattr(tuning, "terms", None) or Terms(), getattr(tuning, "traffic", None)
+    overhead = {k: v for k, v in (("usd_per_1k", terms.overhead_usd * 1000), ("ms", terms.overhead_s * 1000)) if v}
     router = {"name": tuning.router, "seed": getattr(tuning, "seed", None), "folds": getattr(tuning, "folds", None)}
     return {
         "tool": "tierwise",
@@ -134,7 +140,16 @@ def _provenance(tuning: Any) -> dict[str, Any]:
         "prices": {"source": source, "date": f"{run.created_at:%Y-%m-%d}"},
         "router": {k: v for k, v in router.items() if v is not None},
         **({"aim": aim} if aim else {}),
+        **({"traffic": _traffic(traffic)} if traffic else {}),
+        **({"overhead": overhead} if overhead else {}),
     }
+
+
+def _traffic(weighing: Weighing) -> dict[str, Any]:
+    return {
+        "profile": weighing.profile, "name": _line(weighing.name), "requests": weighing.requests,
+        "effective_n": round(weighing.effective, 1), "unmatched_share": weighing.unmatched_share,
+    }  # fmt: skip
 
 
 def _covers(certificate: Any, used: tuple[float, ...], unmoved: bool) -> bool:

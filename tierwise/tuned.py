@@ -11,14 +11,15 @@ import pandas as pd
 
 from tierwise import cascade
 from tierwise.aims import Aim
-from tierwise.cascade_frontier import action_matrix
+from tierwise.cascade_frontier import action_matrix, actions_of
 from tierwise.certificate import Certificate, Path
 from tierwise.changes import by_request_type, flips
 from tierwise.frontier import Frontier, assign, checked
 from tierwise.heldout import Candidate, HeldOut
-from tierwise.lattice import KEPT
 from tierwise.opinion import Opinion
 from tierwise.references import RandomMix, Reference
+from tierwise.terms import Terms
+from tierwise.traffic.weighing import Weighing
 from tierwise.transfer import Scored
 from tierwise.types import OperatingPoint, OutcomeMatrix, Run
 
@@ -78,6 +79,10 @@ class Tuning:
     again after adding prompts."""
     opinion: Opinion | None = None
     """What people's grades make of it; None where nobody graded, and the certificate is the opinion of the automatic grades."""
+    terms: Terms = field(default_factory=Terms)
+    """Pins, and the router's own cost."""
+    traffic: Weighing | None = None
+    """The traffic whose mix the prompts are weighed by."""
 
     def point(self, thresholds: Sequence[float]) -> OperatingPoint:
         """What thresholds cost and keep on these prompts.
@@ -89,16 +94,32 @@ class Tuning:
 
     def choice(self, thresholds: Sequence[float]) -> np.ndarray:
         """(n,) tier of each prompt."""
-        return assign(self.scores, checked(thresholds, len(self.tiers)))
+        fixed = self.terms.fixed(self.matrix)
+        return np.where(fixed >= 0, fixed, assign(self.scores, checked(thresholds, len(self.tiers))))
 
     def served(self, thresholds: Sequence[float]) -> np.ndarray:
         """(n,) tier whose answer each prompt gets."""
         return self.choice(thresholds)
 
-    @property
+    @cached_property
     def actions(self) -> OutcomeMatrix:
-        """What `choice` counts in: the tiers; of a cascade what it can do with a prompt."""
-        return self.matrix
+        """What `choice` counts in: the tiers, the router's own cost with them; of a cascade what it can do with a prompt."""
+        return self.terms.on(self.matrix)
+
+    def latency(self, thresholds: Sequence[float]) -> tuple[float, float]:
+        """p50 and p95 of a request, in seconds, every call of it counted; NaN where latencies were not recorded."""
+        return self._latency(self.actions.latency[np.arange(self.n), self.choice(thresholds)])
+
+    @cached_property
+    def top_latency(self) -> tuple[float, float]:
+        """The same of always using the last tier."""
+        return self._latency(self.matrix.latency[:, -1])
+
+    def _latency(self, seconds: np.ndarray) -> tuple[float, float]:
+        known = np.isfinite(seconds)
+        if not known.any():
+            return math.nan, math.nan
+        return tuple(weighted_quantile(seconds[known], self.matrix.weights[known], q) for q in (0.5, 0.95))
 
     def flips(self, before: Sequence[float], after: Sequence[float]) -> pd.DataFrame:
         """Prompts whose tier changes, worst first; see `changes.flips`."""
@@ -106,7 +127,7 @@ class Tuning:
 
     def by_request_type(self, thresholds: Sequence[float]) -> pd.DataFrame:
         """See `changes.by_request_type`."""
-        return by_request_type(self.actions, self.choice(thresholds))
+        return by_request_type(self.actions, self.choice(thresholds), self.matrix)
 
     def monthly(self, point: OperatingPoint, requests: int) -> Monthly:
         """Dollars a month; the interval is that of the held-out saving, and only for the recommended point."""
@@ -160,15 +181,16 @@ class CascadeTuning(Tuning):
 
     @cached_property
     def actions(self) -> OutcomeMatrix:
-        return action_matrix(self.fitted, self.matrix)
+        return action_matrix(self.fitted, self.matrix, self.terms)
 
     def choice(self, thresholds: Sequence[float]) -> np.ndarray:
         """(n,) what the cascade does with each prompt: a column of `actions`."""
-        return cascade.decide(self.scores, self.point(thresholds).thresholds)
+        return actions_of(cascade.decide(self.scores, self.point(thresholds).thresholds), self.matrix, self.terms)
 
     def served(self, thresholds: Sequence[float]) -> np.ndarray:
-        keep = self.tiers.index(self.cascade.keep)
-        return np.where(self.choice(thresholds) == KEPT, keep, len(self.tiers) - 1)
+        fixed = self.terms.fixed(self.matrix)
+        decided = cascade.decide(self.scores, self.point(thresholds).thresholds)
+        return np.where(fixed >= 0, fixed, cascade.served(decided, self.cascade, self.tiers))
 
     @property
     def cascade(self) -> cascade.Cascade:
@@ -179,14 +201,8 @@ class CascadeTuning(Tuning):
         """For `evaluator.score`, with the doubt in the metadata: the score after the first calls."""
         return self.fitted.after_spec(self.scored.deployed.spec)
 
-    def latency(self, thresholds: Sequence[float]) -> tuple[float, float]:
-        """p50 and p95 of the whole chain, in seconds; NaN where latencies were not recorded."""
-        seconds = self.actions.latency[np.arange(self.n), self.choice(thresholds)]
-        seconds = seconds[np.isfinite(seconds)]
-        return (float(np.percentile(seconds, 50)), float(np.percentile(seconds, 95))) if len(seconds) else (math.nan, math.nan)
-
     def explain(self) -> list[str]:
-        sim, at = self.fitted.replayed, self.choice(self.chosen.thresholds)
+        sim, at = self.fitted.replayed, cascade.decide(self.scores, self.chosen.thresholds)
         kept, escalated, straight = (float(np.average(at == k, weights=self.matrix.weights)) for k in range(3))
         return [
             f"The rule: {self.cascade.rule}.",
@@ -196,6 +212,13 @@ class CascadeTuning(Tuning):
             f"After the first calls the sign weighs {self.fitted.weight:.0%} and the prompt {1 - self.fitted.weight:.0%}.",
             *super().explain(),
         ]
+
+
+def weighted_quantile(values: np.ndarray, weights: np.ndarray, q: float) -> float:
+    """The value below which a share q of the weight lies, halfway between neighbours where it falls between two; (n,) of each."""
+    order = np.argsort(values, kind="stable")
+    w = weights[order]
+    return float(np.interp(q, (np.cumsum(w) - w / 2) / w.sum(), values[order]))
 
 
 def _finite(value: Any) -> Any:

@@ -21,13 +21,14 @@ from tierwise.certificate import DEFAULT_EPSILON, WORTH_HAVING, Certificate, Pat
 from tierwise.certify import floor
 from tierwise.changes import by_request_type, flips
 from tierwise.errors import BadInput, NotFound, NotReady
-from tierwise.frontier import sweep
 from tierwise.heldout import Candidate, Folded, HeldOut
 from tierwise.metrics import metrics
 from tierwise.opinion import opinion
 from tierwise.references import RandomMix, Reference, references
 from tierwise.routers import DEFAULT_CANDIDATES, ROUTERS
 from tierwise.routers.crossfit import folds_of
+from tierwise.terms import Terms
+from tierwise.traffic.weighing import Weighing
 from tierwise.transfer import Scored
 from tierwise.tuned import CascadeTuning, Monthly, Tuning, monthly
 from tierwise.types import OutcomeMatrix
@@ -58,6 +59,8 @@ def tune(
     answers: Answers | None = None,
     mode: str = "standard",
     human: HumanGrades | None = None,
+    terms: Terms | None = None,
+    traffic: Weighing | None = None,
 ) -> Tuning:
     """Choose router and thresholds for an aim (default: at most 2 points of loss), with held-out figures and a certificate.
 
@@ -74,6 +77,8 @@ def tune(
             `anytime` (the promise stays good when it is asked for again after adding prompts; needs more of them).
         human: what people said of the run. Their grades correct the loss, and from 50 routed prompts on they decide the certificate;
             without them it is the opinion of the automatic grades. See `Tuning.opinion`.
+        terms: request types pinned to a tier, and what the router itself costs; every figure and the promise are under them.
+        traffic: whose mix the prompts of `matrix` are weighed by, for the record (`traffic.weighed` gives both).
 
     Raises:
         NotReady: no complete prompt, fewer than two tiers, no thresholds keep the aim's limits, or a cascade without answers.
@@ -93,6 +98,8 @@ def tune(
         ROUTERS[name]
     say("Reading the graded prompts", 0.0)
     used = scoring.usable(matrix, wanted)
+    terms = (terms or Terms()).named(used.tiers)
+    terms.beside(used)
     given = scoring.answers_of_used(matrix, answers, wanted) if answers is not None else None
     learn, judge = scoring.halves(used, seed) if mode == "strict" else (slice(None), None)
     base, own = (used, given) if judge is None else (scoring.part(used, learn), given.take(learn) if given else None)
@@ -109,10 +116,15 @@ def tune(
         tried = _named(tried, router, used) if by_cascade else tried
     say("Choosing thresholds", 0.7)
     scores = {name: s.scores for name, s in scored.items()} | {name: t.fitted.scores for name, t in tried.items()}
-    folded = Folded(base, scores, fold, aim, {name: t.fitted.replayed for name, t in tried.items()})
+    folded = Folded(base, scores, fold, aim, {name: t.fitted.replayed for name, t in tried.items()}, terms)
     pool = names or list(tried)
     best = folded.best(pool)
-    thresholds = folded.thresholds(best, final=True)
+    try:
+        thresholds = folded.thresholds(best, final=True)
+    except NotReady as error:
+        if not terms.pins:
+            raise
+        raise NotReady(f"{error} Or take a pin away: pins hold whatever the thresholds.") from error
     say("Reading off held-out folds", 0.8)
     chosen_router = tried[best].before if by_cascade else scored[best]
     fitted = tried[best].fitted if by_cascade else None
@@ -139,21 +151,22 @@ def tune(
     }
     ranking = folded.ranking([*names, *tried])
     verdict = _verdict(held, path, baselines["coin_flip"], certificate)
-    warnings = data_warnings(scoring.columns(matrix, wanted), used)
+    warnings = data_warnings(scoring.columns(matrix, wanted), used) + terms.warnings(used)
     warnings += result_warnings(m, held, aim, baselines["coin_flip"], verdict, floor(epsilon, delta))
     warnings += _cascade_pays(ranking, best, tried, aim) if not by_cascade else []
     if fitted:
-        frontier = cascade_frontier(read.fitted, m)
-        more: dict[str, Any] = {"fitted": read.fitted, "metrics": cascade_metrics(read.fitted, m)}
+        under = terms.of_cascade(read.fitted, m)
+        frontier = cascade_frontier(under, m, terms)
+        more: dict[str, Any] = {"fitted": under, "metrics": cascade_metrics(read.fitted, m)}
     else:
-        frontier = sweep(read.scores, m.quality, m.cost, m.weights, m.tiers)
+        frontier = terms.frontier(read.scores, m)
         more = {"metrics": metrics(read.scores, m.quality, m.cost, m.weights)}
     say("Done", 1.0)
     return (CascadeTuning if fitted else Tuning)(
         run=used.run, matrix=m, router=best, tiers=used.tiers, n=len(m), aim=aim, delta=delta, seed=seed, folds=folds,
         scores=read.scores, frontier=frontier, chosen=frontier.at(thresholds), heldout=held, certificate=certificate,
         baselines=baselines, references=known, candidates=tuple(ranking), verdict=verdict, warnings=tuple(warnings),
-        scored=chosen_router, path=path, mode=mode, opinion=checked, **more,
+        scored=chosen_router, path=path, mode=mode, opinion=checked, terms=terms, traffic=traffic, **more,
     )  # fmt: skip
 
 
@@ -180,7 +193,7 @@ def _judged(
         replayed = cascade.replay(fitted.replayed.cascade, m, answers, cascade.confidences(m))
         fitted = fitted.on(replayed, scores)
         scores = fitted.scores
-    half = Folded(m, {best: scores}, np.zeros(len(m), int), folded.aim, {best: fitted.replayed} if fitted else None)
+    half = Folded(m, {best: scores}, np.zeros(len(m), int), folded.aim, {best: fitted.replayed} if fitted else None, folded.terms)
     method = f"strict split: router and thresholds chosen on {len(folded.rows):,} other prompts"
     held = half.figures(half.read(best, thresholds, half.rows), method, (best,), seed)
     at = folded.path(best)

@@ -29,16 +29,22 @@ def _tune_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--models", metavar="A,B,C", help="only these tiers, in this order")
     p.add_argument("--save", metavar="NAME", help="keep the result as a policy")
     p.add_argument("--traffic", metavar="PROFILE", help="weigh every figure by the mix of this traffic profile, and project a month of it")
+    p.add_argument("--pin", action="append", default=[], metavar="TYPE=TIER",
+                   help="requests of this type always go to this tier (the last one without a tier); figures and certificate are under it")
+    p.add_argument("--router-usd-per-1k", type=float, default=0.0, metavar="USD", help="what the router itself costs per 1,000 requests")
+    p.add_argument("--router-ms", type=float, default=0.0, metavar="MS", help="how long the router itself takes")
     # fmt: on
 
 
 @command("tune", "Choose router and thresholds; figures are held-out.", _tune_arguments)
 def tune(a: argparse.Namespace, store: Store) -> Result:
-    from tierwise.cli.traffic import projected, reweighted
+    from tierwise.cli.traffic import projected
     from tierwise.frontier import parse_aim
     from tierwise.grading import matrix
     from tierwise.human import human_grades
     from tierwise.policy import make_policy
+    from tierwise.terms import Terms, parse_pins
+    from tierwise.traffic import weighed
     from tierwise.tuning import tune as tuner
 
     if not 0 < a.delta < 1:
@@ -46,17 +52,19 @@ def tune(a: argparse.Namespace, store: Store) -> Result:
     found = store.runs.get(a.run)
     traffic = store.traffic.get(a.traffic) if a.traffic else None
     graded = matrix(store, found.id, a.scorer)
-    weighed, aim, models = reweighted(graded, traffic) if traffic else graded, parse_aim(*(a.aim or ["max-loss=0.02"])), names(a.models)
-    answers = _answers(store, found.id, weighed)
-    human = human_grades(store, weighed)
+    matrix_used, weighing = weighed(graded, traffic) if traffic else (graded, None)
+    aim, models = parse_aim(*(a.aim or ["max-loss=0.02"])), names(a.models)
+    terms = Terms(parse_pins(a.pin), a.router_usd_per_1k / 1000, a.router_ms / 1000)
+    answers = _answers(store, found.id, matrix_used)
+    human = human_grades(store, matrix_used)
     told = []
     if not models and len(found.tiers) > 3:
         from tierwise.pool import pool
 
         say("Looking for the best ladder of two or three models")
-        told = list(pool(weighed, aim, a.seed).words)
-    tuned = tuner(weighed, aim=aim, router=a.router, delta=a.delta, seed=a.seed, tiers=models, progress=lambda what, _: say(what),
-                  answers=answers, mode=a.mode, human=human)  # fmt: skip
+        told = list(pool(matrix_used, aim, a.seed).words)
+    tuned = tuner(matrix_used, aim=aim, router=a.router, delta=a.delta, seed=a.seed, tiers=models, progress=lambda what, _: say(what),
+                  answers=answers, mode=a.mode, human=human, terms=terms, traffic=weighing)  # fmt: skip
     data = tuned.to_json()
     data["warnings"] = [*told, *data["warnings"]]
     if traffic:

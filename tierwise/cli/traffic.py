@@ -92,24 +92,18 @@ def lines(found: TrafficProfile) -> list[str]:
     return out
 
 
-def reweighted(matrix: OutcomeMatrix, profile: TrafficProfile) -> OutcomeMatrix:
-    """The graded run in the mix of the traffic."""
-    from tierwise.traffic import weighted
-
-    if not profile.mix:
-        raise NotReady(f"The traffic profile {profile.name!r} has no request types, so it has no mix. Import it with --type-key.")
-    return weighted(matrix, profile.mix)
-
-
 def projected(tuned: Any, graded: OutcomeMatrix, profile: TrafficProfile) -> dict[str, Any]:
     """A month of the traffic under a tuned run's held-out choices, with words about both."""
     from tierwise.traffic import difference, project
 
     apart = difference(profile, graded.samples)
-    words = list(apart.words)
-    data: dict[str, Any] = {"profile": profile.id, "distance": apart.distance, "effective": apart.effective, "month": None, "words": words}
+    words = [tuned.traffic.words, *apart.words]
+    data: dict[str, Any] = {
+        "profile": profile.id, "distance": apart.distance, "effective": apart.effective,
+        "unmatched_share": tuned.traffic.unmatched_share, "month": None, "words": words,
+    }  # fmt: skip
     try:
-        month = project(tuned.matrix, tuned.heldout.choice, profile)
+        month = project(tuned.matrix, tuned.heldout.paid, profile)
     except NotReady as error:
         words.append(str(error))
         return data

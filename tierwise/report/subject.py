@@ -15,6 +15,8 @@ from tierwise.errors import BadInput, NotFound, NotReady
 from tierwise.grading import matrix as graded
 from tierwise.human import HumanGrades, human_grades
 from tierwise.store import Store
+from tierwise.terms import Terms
+from tierwise.traffic import weighed
 from tierwise.types import EvalSetInfo, OutcomeMatrix, Policy, Run, now
 
 
@@ -127,15 +129,16 @@ def _decided(policy: Policy, matrix: OutcomeMatrix) -> tuple[Any, np.ndarray | N
     names = [t["name"] if t["name"] in known else t["model"]["litellm_model"] for t in document["tiers"]]
     said = document["provenance"].get("router", {})
     wanted = {k: v for k, v in document["provenance"].get("aim", {}).items() if k in ("max_loss", "max_cost_per_1k", "min_quality")}
-    tuning = None
+    terms, tuning = Terms.of_policy(document), None
     if said.get("name") in ROUTERS and len(names) > 1:
         try:
             tuning = tune(
-                matrix, Aim(**wanted) if wanted else None, said["name"], seed=said.get("seed", 0), folds=said.get("folds", 5), tiers=names
-            )
+                matrix, Aim(**wanted) if wanted else None, said["name"], seed=said.get("seed", 0), folds=said.get("folds", 5), tiers=names,
+                terms=terms,
+            )  # fmt: skip
         except (NotReady, NotFound):
             tuning = None
-    if tuning is not None and not document["rules"] and hasattr(tuning, "choice"):
+    if tuning is not None and len(document["rules"]) == len(terms.pins) and hasattr(tuning, "choice"):
         thresholds = [t["lt"] for t in document["thresholds"] if "lt" in t]
         return tuning, tuning.choice(thresholds), tuning.matrix, ()
     used = tuning.matrix if tuning is not None else matrix.take(matrix.complete)
@@ -153,9 +156,16 @@ def _decided(policy: Policy, matrix: OutcomeMatrix) -> tuple[Any, np.ndarray | N
 def _matrix(store: Store, run: Run, document: Mapping[str, Any]) -> OutcomeMatrix:
     scorer = document["provenance"].get("grader", {}).get("scorer")
     try:
-        return graded(store, run.id, scorer)
+        found = graded(store, run.id, scorer)
     except NotReady:
-        return graded(store, run.id)
+        found = graded(store, run.id)
+    profile = document["provenance"].get("traffic", {}).get("profile")
+    if profile is None:
+        return found
+    try:
+        return weighed(found, store.traffic.get(profile))[0]
+    except NotFound:  # the log is not in this workspace: the prompts' own mix
+        return found
 
 
 def _held_out(tuning: Any) -> HeldOutFigures:

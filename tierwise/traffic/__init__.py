@@ -5,8 +5,10 @@ from tierwise.traffic.profile import MONTH_DAYS, UNTYPED, Tail, TrafficProfile, 
 from tierwise.traffic.projection import Projection, break_even_share, project
 from tierwise.traffic.sample import Drawn, sample
 from tierwise.traffic.seed import SeedCase, seed_case
+from tierwise.traffic.weighing import Weighing, weighed
 
 __all__ = [
     "MONTH_DAYS", "UNTYPED", "Difference", "Drawn", "Projection", "Reweighted", "SeedCase", "Tail", "TrafficProfile", "Usage",
-    "break_even_share", "difference", "effective", "profile", "profile_of_counts", "project", "reweight", "sample", "seed_case", "weighted",
+    "Weighing", "break_even_share", "difference", "effective", "profile", "profile_of_counts", "project", "reweight", "sample", "seed_case", "weighed",
+    "weighted",
 ]  # fmt: skip

@@ -76,7 +76,7 @@ def project(
 
     Args:
         matrix: graded and priced prompts.
-        choice: (n,) tier of each prompt.
+        choice: (n,) tier of each prompt; or, as floats, the dollars that each prompt is paid with, every call of it counted.
         profile: where the mix, the volume and the repeats come from; without it the prompt set's own mix.
         requests: a month; the profile's own where None.
         overhead_usd: what the router costs for a request.
@@ -108,7 +108,9 @@ def project(
     hit = np.array([profile.repeats.get(t, 0.0) if cache and profile else 0.0 for t in present])
     if cache and profile and not profile.counts:
         hit[:] = _all_repeats(profile)
-    means, draws = _by_type(matrix, choice, kinds, present, seed)
+    choice = np.asarray(choice)
+    paid = choice if choice.dtype.kind == "f" else matrix.cost[np.arange(len(matrix)), choice]
+    means, draws = _by_type(matrix, paid, kinds, present, seed)
     frontier, routed = means[:, 0], means[:, 1]
     cached, routing = mix * hit * frontier, mix * (1 - hit) * (frontier - routed - overhead_usd)
     saved = volumes * (mixes * (hit[:, None] * draws[:, 0] + (1 - hit[:, None]) * (draws[:, 0] - draws[:, 1] - overhead_usd))).sum(0)
@@ -135,12 +137,12 @@ def break_even_share(overhead_usd: float, frontier_usd: float, cheap_usd: float)
     return overhead_usd / (frontier_usd - cheap_usd) if frontier_usd > cheap_usd else float("inf")
 
 
-def _by_type(matrix: OutcomeMatrix, choice: np.ndarray, kinds: np.ndarray, present: list[str], seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _by_type(matrix: OutcomeMatrix, paid: np.ndarray, kinds: np.ndarray, present: list[str], seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(T, 2) mean costs of frontier and routed, and (T, 2, draws) of them; draws are widened by sqrt(u / (u - 1)) for u clusters."""
     means, draws = np.empty((len(present), 2)), np.empty((len(present), 2, DRAWS))
     for t, kind in enumerate(present):
         here = np.flatnonzero(kinds == kind)
-        costs, weights = np.stack([matrix.cost[here, -1], matrix.cost[here, choice[here]]]), matrix.weights[here]
+        costs, weights = np.stack([matrix.cost[here, -1], paid[here]]), matrix.weights[here]
         means[t] = costs @ weights / weights.sum()
         units = len(np.unique(matrix.clusters[here]))
         drawn = bootstrap(costs, weights, matrix.clusters[here], lambda x: x, seed + 1 + t)

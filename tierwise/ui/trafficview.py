@@ -222,7 +222,8 @@ def _decided(policy: Policy, run: Run) -> tuple[OutcomeMatrix, np.ndarray, str]:
     source = policy.document.get("provenance", {})
     aim, router = source.get("aim", {}), source.get("router", {}).get("name")
     tuned = policy.document.get("expected", {}).get("saving", {}).get("ci95") is not None
-    if tuned and len(aim) == 1 and router:
+    plain = not policy.document["rules"] and not {"traffic", "overhead"} & set(source)
+    if tuned and plain and len(aim) == 1 and router:
         try:
             tuning = readings.tuning(run.id, state.store().runs.version(run.id), router, next(iter(aim.items())))
         except TierwiseError:
