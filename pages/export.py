@@ -105,7 +105,7 @@ with right:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.download_button(
                 "Download",
-                package.data,
+                packing.taken(package, policy, target),
                 package.filename,
                 package.mime,
                 type="primary",

@@ -64,6 +64,11 @@ def login() -> Login:
     return text
 
 
+def admins() -> tuple[str, ...]:
+    """E-mails, or subjects as the login gives them, of who administers the workspace: `TIERWISE_ADMINS`. Others can be named on screen."""
+    return _listed("TIERWISE_ADMINS")
+
+
 def allowed_hosts() -> tuple[str, ...]:
     """The names under which a team reaches this server: `TIERWISE_ALLOWED_HOSTS`. On the machine itself loopback names always work."""
     names = _listed("TIERWISE_ALLOWED_HOSTS")

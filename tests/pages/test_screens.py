@@ -49,12 +49,12 @@ def test_home_leads_to_tune_in_one_click(filled_app: App):
 
 def test_a_held_workspace_is_explained(app: App, monkeypatch):
     from tierwise.errors import StoreBusy
-    from tierwise.ui import state
+    from tierwise.ui import who
 
     def busy(*_):
         raise StoreBusy("Another copy of Tierwise (process 7) has it open.")
 
-    monkeypatch.setattr(state, "_store", busy)
+    monkeypatch.setattr(who, "_whole", busy)
     at = app.open()
     assert any("process 7" in t.value for t in at.text)
     assert "The workspace is in use" in app.badges()

@@ -51,13 +51,17 @@ class RunQueue:
                 store.runs.set_status(run.id, "stopped", "Tierwise ended during the run. Resume goes on with what has no answer yet.")
         atexit.register(self.close)
 
-    def start(self, run_id: str) -> None:
-        """Start or resume a run; nothing happens where it is going on."""
+    def start(self, run_id: str, as_seen: Store | None = None) -> None:
+        """Start or resume a run; nothing happens where it is going on.
+
+        Args:
+            as_seen: the store as whoever starts it may use it, so that what is spent counts as theirs; the queue's own without it.
+        """
         with self._lock:
             if run_id in self._going:
                 return
             stop = Stop()
-            thread = threading.Thread(target=self._run, args=(run_id, stop), name=f"run-{run_id}", daemon=True)
+            thread = threading.Thread(target=self._run, args=(run_id, stop, as_seen or self._store), name=f"run-{run_id}", daemon=True)
             self._going[run_id] = _Going(thread, stop, time.monotonic(), self._store.runs.progress(run_id).done)
             self._store.runs.set_status(run_id, "running")
             thread.start()
@@ -100,9 +104,9 @@ class RunQueue:
             one.thread.join(max(0.0, deadline - time.monotonic()))
         atexit.unregister(self.close)
 
-    def _run(self, run_id: str, stop: Stop) -> None:
+    def _run(self, run_id: str, stop: Stop, store: Store) -> None:
         try:
-            execute(self._store, run_id, stop=stop)
+            execute(store, run_id, stop=stop)
         except TierwiseError as error:  # `execute` leaves its words with the run
             log.warning("run %s stopped: %s", run_id, error)
             self._store.runs.set_status(run_id, "stopped", str(error))

@@ -57,6 +57,16 @@ class Store:
         bound._bind(project)
         return bound
 
+    def project_of(self, **named: str | None) -> str | None:
+        """The project of the first thing named that there is: run, policy, set or profile, each by its id."""
+        tables = {"run": "runs", "policy": "policies", "set": "evalsets", "profile": "traffic_profiles"}
+        with self._connection.read() as cursor:
+            for kind, key in named.items():
+                found = key and cursor.execute(f"SELECT project_id FROM {tables[kind]} WHERE id = ?", [key]).fetchone()
+                if found:
+                    return found[0]
+        return None
+
     def require(self, action: str) -> None:
         """Whoever has the file may do anything; `access.view.View` asks what a person may."""
 

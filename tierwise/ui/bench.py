@@ -39,7 +39,7 @@ def bench(run: Run) -> None:
             tuning = readings.tuning(*key)
             step = solver.grain(tuning.scores)
             recommended = solver.snap(tuning.chosen.thresholds, step)
-            drawn = tunepoints.drawn(key, run, tuning)
+            drawn = tunepoints.drawn(state.project_id(), key, run, tuning)
             solver.settle(run, recommended, key[2:], drawn.thresholds)
             here = solver.show_thresholds(tuning, step, len(recommended))
             st.button(

@@ -21,7 +21,7 @@ COLUMNS = {
 
 
 @st.cache_resource(max_entries=8, show_spinner="Replaying the prompts against a cache")
-def _replay(run_id: str, version: tuple[int, int], tier: str):
+def _replay(project: str, run_id: str, version: tuple[int, int], tier: str):
     from tierwise.caching import replay
 
     return replay(state.store(), run_id, tier)
@@ -43,7 +43,7 @@ def caching(run: Run) -> None:
             help="A hit is false when the kept answer scores worse than the model's own would.",
         )
     with parts.guard():
-        found = _replay(run.id, state.store().runs.version(run.id), tier)
+        found = _replay(state.project_id(), run.id, state.store().runs.version(run.id), tier)
     best, exact = found.best(tolerated / 100), found.rows[0]
     row = [
         Figure("Exact cache", figures.percent(exact.hits / found.n, 1), f"{exact.hits:,} of {figures.count(found.n, 'prompt')}"),

@@ -6,6 +6,7 @@ import streamlit as st
 
 from tierwise import settings
 from tierwise.server import logs, measures
+from tierwise.ui import who
 from tierwise.ui.parts import guard
 
 HOME, EVALSETS, RUN = "pages/home.py", "pages/evalsets.py", "pages/run.py"
@@ -47,6 +48,7 @@ def show() -> None:
     began, cpu = time.perf_counter(), time.thread_time()
     try:
         with guard():
+            who.bar()
             page.run()
     finally:
         name = page.url_path or "home"

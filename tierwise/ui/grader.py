@@ -19,7 +19,7 @@ TALL = 420
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _items(session_id: str) -> list[Item]:
+def _items(project: str, session_id: str) -> list[Item]:
     return state.store().reviews.items(session_id)
 
 
@@ -27,7 +27,7 @@ def _items(session_id: str) -> list[Item]:
 def card(run: Run, session: GradingSession, rater: str) -> None:
     """What is to be graded now, with the keys to say it."""
     with parts.guard():
-        desk = Desk(state.store(), session, rater, _items(session.id))
+        desk = Desk(state.store(), session, rater, _items(state.project_id(), session.id))
         turn = desk.turn()
         _progress(desk)
         _last(desk)
@@ -131,7 +131,7 @@ def _type(what: str | None) -> None:
 
 def _desk(session: GradingSession, rater: str, turn: Turn) -> Desk | None:
     """The desk, while this answer is still the one to be graded."""
-    desk = Desk(state.store(), session, rater, _items(session.id))
+    desk = Desk(state.store(), session, rater, _items(state.project_id(), session.id))
     return desk if desk.turn() == turn else None
 
 
@@ -146,11 +146,11 @@ def _skip(session: GradingSession, rater: str, turn: Turn) -> None:
 
 
 def _flag(session: GradingSession, rater: str, turn: Turn, on: bool) -> None:
-    Desk(state.store(), session, rater, _items(session.id)).mark(turn, "flag" if on else "unflag")
+    Desk(state.store(), session, rater, _items(state.project_id(), session.id)).mark(turn, "flag" if on else "unflag")
 
 
 def _undo(session: GradingSession, rater: str) -> None:
-    Desk(state.store(), session, rater, _items(session.id)).undo()
+    Desk(state.store(), session, rater, _items(state.project_id(), session.id)).undo()
 
 
 def _prompt(sample, height: int) -> None:
@@ -195,7 +195,7 @@ def _comment(run: Run, session: GradingSession, rater: str, turn: Turn) -> None:
     with st.form("comment", border=False, enter_to_submit=True):
         text = st.text_input("Kept with the answer, under your name", key="comment_text", max_chars=2000)
         if st.form_submit_button("Keep", icon=":material/check:") and text.strip():
-            Desk(state.store(), session, rater, _items(session.id)).mark(turn, "comment", text.strip())
+            Desk(state.store(), session, rater, _items(state.project_id(), session.id)).mark(turn, "comment", text.strip())
             _type(None)
             st.toast("Comment kept.", icon=":material/check:")
             st.rerun()

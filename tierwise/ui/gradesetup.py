@@ -122,12 +122,12 @@ def settles(run: Run, session: GradingSession) -> None:
     """How many more grades would settle the decision; worked out anew when the page is."""
     if session.scale == "pairwise" or all(i.chosen is None for i in state.store().reviews.items(session.id)[:1]):
         return
-    says = _outlook(session.id, state.store().runs.version(run.id), run)
+    says = _outlook(state.project_id(), session.id, state.store().runs.version(run.id), run)
     parts.plain(f"{says.says} The queue serves {session.basis or 'a policy'}.")
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def _outlook(session_id: str, version: tuple[int, int], _run: Run):
+def _outlook(project: str, session_id: str, version: tuple[int, int], _run: Run):
     from tierwise.grading_queue import outlook
 
     session = state.store().reviews.session(session_id)

@@ -4,11 +4,13 @@ import io
 import re
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import streamlit as st
 
+from tierwise.access import services
 from tierwise.errors import NotFound
 from tierwise.types import Policy, Sample
 from tierwise.ui import readings, state
@@ -48,14 +50,17 @@ def targets() -> dict[str, Target]:
     return {name: Target(entry.title, entry.summary, entry.group) for name, entry in entries}
 
 
-@st.cache_resource(max_entries=16, show_spinner="Writing the files and replaying every prompt")
 def package(policy_id: str, target: str) -> Package:
     """The files of one export; every prompt of the policy's set is decided by them and compared."""
-    from tierwise.exporters import export
+    state.store().require("export")
+    return _package(state.project_id(), policy_id, target)
 
+
+@st.cache_resource(max_entries=16, show_spinner="Writing the files and replaying every prompt")
+def _package(project: str, policy_id: str, target: str) -> Package:
     policy = state.store().policies.get(policy_id)
     with tempfile.TemporaryDirectory() as folder:
-        done = export(policy, samples(policy), target, Path(folder))
+        done = services.export_policy(state.store(), policy, samples(policy), target, Path(folder))
         files = [(str(Path(f).relative_to(folder)) if Path(f).is_absolute() else str(f), Path(folder, f).read_bytes()) for f in done.files]
     shown = tuple((name, data.decode("utf-8", "replace")) for name, data in files)
     slug = re.sub(r"[^a-z0-9]+", "-", policy.name.lower()).strip("-")[:60] or "policy"
@@ -70,6 +75,17 @@ def package(policy_id: str, target: str) -> Package:
                 packed.writestr(inside, content)
         data, name, mime = buffer.getvalue(), f"{slug}-{target}.zip", "application/zip"
     return Package(data, name, mime, shown, done.agreement, done.checked, tuple(done.notes))
+
+
+def taken(done: Package, policy: Policy, target: str) -> Callable[[], bytes]:
+    """What the download holds, written down when it is clicked."""
+    store = state.store()
+
+    def data() -> bytes:
+        services.took_away(store, policy, target)
+        return done.data
+
+    return data
 
 
 def samples(policy: Policy) -> tuple[Sample, ...]:

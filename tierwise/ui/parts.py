@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from tierwise.errors import NotReady, StoreBusy, TierwiseError
+from tierwise.errors import NotAllowed, NotReady, NotSignedIn, StoreBusy, TierwiseError
 from tierwise.types import Run
 
 
@@ -92,7 +92,12 @@ def guard() -> Iterator[None]:
 
 def complain(error: TierwiseError) -> None:
     """The message may quote a file or a model, so it is shown as text."""
-    title = {StoreBusy: "The workspace is in use", NotReady: "Not ready yet"}.get(type(error), "That did not work")
+    title = {
+        StoreBusy: "The workspace is in use",
+        NotReady: "Not ready yet",
+        NotAllowed: "Not yours to do",
+        NotSignedIn: "Not signed in",
+    }.get(type(error), "That did not work")
     with st.container(border=True, gap="small"):
         st.badge(title, icon=":material/error:", color="red")
         plain(str(error))

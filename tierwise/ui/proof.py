@@ -81,7 +81,8 @@ def _drill(policy: Policy, samples: tuple[Sample, ...]) -> None:
 
 
 def _check(policy: Policy, samples: tuple[Sample, ...]) -> None:
-    from tierwise.gateway_check import MOST, check_gateway
+    from tierwise.access.services import check_gateway
+    from tierwise.gateway_check import MOST
 
     with st.form("check_gateway", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         url = st.text_input("Gateway", "http://127.0.0.1:4000/v1", key="gateway_url", max_chars=300, width=320)
@@ -103,7 +104,13 @@ def _check(policy: Policy, samples: tuple[Sample, ...]) -> None:
     step = max(1, len(samples) // int(most))
     bar = st.progress(0.0)
     done = check_gateway(
-        policy, samples[::step][: int(most)], url.strip(), model.strip(), key_env.strip() or None, lambda i, n: bar.progress(i / n)
+        state.store(),
+        policy,
+        samples[::step][: int(most)],
+        url.strip(),
+        model.strip(),
+        key_env.strip() or None,
+        lambda i, n: bar.progress(i / n),
     )
     bar.empty()
     st.badge(

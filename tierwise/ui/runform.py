@@ -97,7 +97,7 @@ def _option(scorer: str, option):
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _estimate(evalset_id: str, tiers: str, repeats: int, concurrency: int, _tiers: tuple[Tier, ...]):
+def _estimate(project: str, evalset_id: str, tiers: str, repeats: int, concurrency: int, _tiers: tuple[Tier, ...]):
     from tierwise.runs.plan import estimate
 
     return estimate(evalset(evalset_id), _tiers, repeats, concurrency=concurrency)
@@ -105,7 +105,7 @@ def _estimate(evalset_id: str, tiers: str, repeats: int, concurrency: int, _tier
 
 def estimate(evalset_id: str, tiers: tuple[Tier, ...], params: dict):
     """Calls, dollars and minutes of this run."""
-    return _estimate(evalset_id, json.dumps([repr(t) for t in tiers]), params["repeats"], params["concurrency"], tiers)
+    return _estimate(state.project_id(), evalset_id, json.dumps([repr(t) for t in tiers]), params["repeats"], params["concurrency"], tiers)
 
 
 def choose_settings(chosen: EvalSetInfo, tiers: list[Tier]) -> dict:

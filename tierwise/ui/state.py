@@ -3,37 +3,39 @@
 import streamlit as st
 
 from tierwise import settings
-from tierwise.server import workspace
-from tierwise.store import Store
+from tierwise.access.runner import Runner
+from tierwise.access.view import View
 from tierwise.store.reviews import GradingSession
 from tierwise.traffic import TrafficProfile
 from tierwise.types import EvalSetInfo, Policy, Run
+from tierwise.ui import who
 
 
-@st.cache_resource(show_spinner=False, max_entries=4, on_release=Store.close)
-def _store(path: str) -> Store:
-    return workspace.opened(Store())
-
-
-def store() -> Store:
-    """The workspace, opened once for all sessions of this process.
+def store() -> View:
+    """The workspace, as far as whoever is looking may use it; the engine takes it for a store.
 
     Raises:
         StoreBusy: another process has the file open.
+        NotSignedIn, NotAllowed: it is nobody's, or they have no project.
     """
-    return _store(str(settings.database()))
+    return who.view()
+
+
+def project_id() -> str:
+    """Part of the key of all that is cached: what one project's members see is never shown to another's."""
+    return who.project().id
 
 
 @st.cache_resource(show_spinner=False, max_entries=4, on_release=lambda queue: queue.close())
 def _run_queue(path: str):
     from tierwise.runs.queue import RunQueue
 
-    return RunQueue(store())
+    return RunQueue(who.whole())
 
 
-def run_queue():
-    """The runner that outlives reruns, reloads and closed tabs."""
-    return _run_queue(str(settings.database()))
+def run_queue() -> Runner:
+    """The runner that outlives reruns, reloads and closed tabs, as far as whoever is looking may use it."""
+    return Runner(store(), _run_queue(str(settings.database())))
 
 
 @st.cache_resource(show_spinner=False, max_entries=4, on_release=lambda jobs: jobs.close())
@@ -52,7 +54,7 @@ def grading_jobs():
 def _demo(path: str) -> str | None:
     from tierwise import demo
 
-    run = demo.ensure_demo(store())
+    run = demo.ensure_demo(who.whole())
     return run.id if run else None
 
 
@@ -161,14 +163,16 @@ def policy_in_link(options: list[Policy]) -> Policy:
 
 
 def rater() -> str:
-    """Who is grading: the person logged in, else the name given once, which the link carries; empty when not known."""
-    if getattr(st.user, "is_logged_in", False):
-        return str(st.user.get("name") or st.user.get("email") or "")
+    """Who is grading: the person signed in, else the name given once, which the link carries; empty when not known."""
+    if who.team():
+        return who.person().label
     return str(st.query_params.get("rater") or st.session_state.get("rater") or "")
 
 
 def remember_rater(name: str) -> None:
     """Keep the name for a reload and for other pages; an empty one forgets it."""
+    if who.team():
+        return
     st.session_state["rater"] = name
     if name:
         st.query_params["rater"] = name

@@ -35,7 +35,7 @@ class Drawn(NamedTuple):
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def drawn(key: tuple, _run: Run, _tuning: Any) -> Drawn:
+def drawn(project: str, key: tuple, _run: Run, _tuning: Any) -> Drawn:
     """`key` names the tuning: run, version, router and aim."""
     p, grain = _tuning.frontier.points, solver.grain(_tuning.scores)
     base = tierpoints.references(_tuning.matrix)
