@@ -119,11 +119,11 @@ def _corrected(project: str, run_id: str, version: tuple[int, int]) -> list:
 
 def scorers(run: Run) -> list:
     """One `counting.ScorerFigures` a scorer that has graded the run."""
-    return _scorers(run.id, store().runs.version(run.id))
+    return _scorers(project_id(), run.id, store().runs.version(run.id))
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
-def _scorers(run_id: str, version: tuple[int, int]) -> list:
+def _scorers(project: str, run_id: str, version: tuple[int, int]) -> list:
     from tierwise.counting import by_scorer
 
     return by_scorer(store(), run_id)

@@ -116,7 +116,7 @@ def _price(run: Run, scorer: str, options: dict) -> float | None:
             st.caption("Computed here: nothing is sent and nothing is paid.")
             return None
         chosen.asking.check(parsed)
-        e = _estimate(run.id, state.store().runs.version(run.id), scorer, tuple(sorted(parsed.items())))
+        e = _estimate(state.project_id(), run.id, state.store().runs.version(run.id), scorer, tuple(sorted(parsed.items())))
         warning = own_family(chosen.asking.judges(parsed).values(), run.tiers)
     except TierwiseError as error:
         parts.complain(error)
@@ -136,7 +136,7 @@ def _price(run: Run, scorer: str, options: dict) -> float | None:
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _estimate(run_id: str, version: tuple[int, int], scorer: str, options: tuple):
+def _estimate(project: str, run_id: str, version: tuple[int, int], scorer: str, options: tuple):
     from tierwise.judging import estimate_grading
     from tierwise.scorers import SCORERS
 
