@@ -272,6 +272,8 @@ ENGINE = {
     "tierwise/runs/execute.py:execute": "run",
     "tierwise/runs/plan.py:create_run": "run",
     "tierwise/runs/reuse.py:reusable": "read",
+    "tierwise/verdicts.py:strengths": "read",
+    "tierwise/verdicts.py:verdicts": "read",
 }
 """Every function of the engine that is handed a store, and what its caller must be allowed."""
 

@@ -134,7 +134,13 @@ def marks(run: Run) -> pd.DataFrame:
     return store().reviews.marks(run.id)
 
 
-def comparisons(run: Run) -> pd.DataFrame:
-    """The newest pairwise grade of each person on each prompt, without those taken back."""
-    rows = store().reviews.comparisons(run.id)
-    return rows.drop_duplicates(["sample_id", "author"], keep="last").dropna(subset="result")
+def strengths(run: Run) -> dict:
+    """By who compared answers (people, or a judge by its scorer's name): a `preferences.Preferences`."""
+    return _strengths(run.id, store().runs.version(run.id), len(store().reviews.comparisons(run.id)))
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _strengths(run_id: str, version: tuple[int, int], compared: int) -> dict:
+    from tierwise.verdicts import strengths
+
+    return strengths(store(), run_id)

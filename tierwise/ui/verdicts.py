@@ -5,7 +5,7 @@ import streamlit as st
 
 from tierwise.errors import NotReady
 from tierwise.types import Run
-from tierwise.ui import comparing, figures, readings
+from tierwise.ui import comparing, figures, parts, readings
 from tierwise.ui.frame import GRADE
 
 NAMES = {
@@ -22,20 +22,21 @@ NAMES = {
 def human_grades(run: Run) -> None:
     """Corrections, agreement, confusion, calibration, and pairwise preferences, each with its interval."""
     human = readings.human(run)
-    pairs = readings.comparisons(run)
-    if not human.prompts and not len(pairs):
+    strengths = readings.strengths(run)
+    if not human.prompts and not strengths:
         st.caption("Nobody has graded an answer of this run yet. Twenty answers show whether the automatic grades can be trusted.")
     else:
-        _corrections(run)
-        left, right = st.columns(2, gap="medium")
-        with left:
-            _agreement("People and the automatic grades", human.against_judge)
-            _calibration(human)
-        with right:
-            _agreement("People with each other", human.between_people)
-            _confusion(human)
-        if len(pairs):
-            _preferences(run, pairs)
+        if human.prompts:
+            _corrections(run)
+            left, right = st.columns(2, gap="medium")
+            with left:
+                _agreement("People and the automatic grades", human.against_judge)
+                _calibration(human)
+            with right:
+                _agreement("People with each other", human.between_people)
+                _confusion(human)
+        for by, fit in strengths.items():
+            _preferences(by, fit)
     if st.button("Grade answers", key="to_grade", icon=":material/rate_review:"):
         st.switch_page(GRADE, query_params={"run": run.id})
 
@@ -143,22 +144,38 @@ def _calibration(human) -> None:
         st.dataframe(frame, hide_index=True, placeholder="", alt="Human grades by automatic grade")
 
 
-def _preferences(run: Run, pairs: pd.DataFrame) -> None:
-    from tierwise.preferences import preferences
-
-    names = [t.name for t in run.tiers if t.name in set(pairs["first_tier"]) | set(pairs["second_tier"])]
-    codes = pd.factorize(pairs["sample_id"])[0]
-    fit = preferences(pairs["first_tier"], pairs["second_tier"], pairs["result"].to_numpy(float), codes, names)
-    st.markdown("**Which answer people prefer**")
+def _preferences(by: str, fit) -> None:
+    if by == "people":
+        st.markdown("**Which answer people prefer**")
+    else:
+        st.markdown("**Which answer a judge prefers**")
+        parts.plain(by)
+    last = fit.names[-1]
     frame = pd.DataFrame(
         {
             "tier": list(fit.names),
             "strength": fit.strength,
             "95 % interval": [f"[{lo:.2f}, {hi:.2f}]" for lo, hi in fit.strength_ci95],
-            "preferred to the last": ["" if n == names[-1] else f"{fit.chance(n, names[-1]):.0%}" for n in fit.names],
+            "preferred to the last": ["" if n == last else f"{fit.chance(n, last):.0%}" for n in fit.names],
+            "won, ties half": [f"{r:.0%} {figures.interval(*ci)}" for r, ci in zip(fit.rate, fit.rate_ci95, strict=True)],
+            "compared": fit.compared,
         }
     )
-    st.dataframe(frame, hide_index=True, placeholder="", alt="Strength of each tier by pairwise grades")
+    st.dataframe(
+        frame,
+        hide_index=True,
+        placeholder="",
+        alt="Strength of each tier by pairwise verdicts, with the share of comparisons it won",
+        column_config={
+            "strength": st.column_config.NumberColumn(format="%.2f", help="Log-odds; they sum to 0. Intervals resample prompts"),
+            "won, ties half": st.column_config.TextColumn(help="Depends on whom a tier was compared with; strength does not"),
+        },
+    )
+    says = f"{fit.n:,} verdicts; Bradley-Terry with ties."
     low, high = fit.first_bonus_ci95
-    seen = "no sign that it matters" if low <= 0 <= high else f"the one on the {'left' if low > 0 else 'right'} is favoured"
-    st.caption(f"{fit.n:,} pairs; Bradley-Terry with ties. Order on the screen: {seen} ({fit.first_bonus:+.2f} [{low:.2f}, {high:.2f}]).")
+    if low == low:
+        seen = "no sign that it matters" if low <= 0 <= high else f"the one on the {'left' if low > 0 else 'right'} is favoured"
+        says += f" Order on the screen: {seen} ({fit.first_bonus:+.2f} [{low:.2f}, {high:.2f}])."
+    else:
+        says += " The judge saw both orders; where its verdict turned with the order, it counts as a tie."
+    st.caption(says)
