@@ -9,6 +9,7 @@ from tierwise.errors import BadInput
 from tierwise.models import CallFailed
 from tierwise.registry import Registry
 from tierwise.runs import background
+from tierwise.runs.budget import check_room_today
 from tierwise.runs.plan import worst_case_usd
 from tierwise.store import Store
 from tierwise.store.attempts import TEST_RUN, Intent, Settlement
@@ -141,6 +142,7 @@ def test_call(store: Store, tier: Tier) -> Diagnosis:
         )
     tier = _brief(tier)
     models.load(tier)
+    check_room_today(store, worst_case_usd(TEST_CHAT, tier) or 0.0)
     (attempt,) = store.attempts.commit(TEST_RUN, [Intent((TEST_RUN, tier.name, 0), worst_case_usd(TEST_CHAT, tier), tier.model)])
     work = models.call(
         tier, TEST_CHAT, max_tokens=TEST_TOKENS, timeout_s=tier.timeout_s or TEST_TIMEOUT_S, request_id=f"tierwise-{TEST_RUN}-{attempt}"

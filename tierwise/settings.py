@@ -35,7 +35,24 @@ def database_url() -> str | None:
 
 def daily_cap_usd() -> float | None:
     """What all runs of a workspace may cost in one day (UTC): `TIERWISE_DAILY_CAP_USD`, or no cap."""
-    text = os.environ.get("TIERWISE_DAILY_CAP_USD", "").strip()
+    return _dollars("TIERWISE_DAILY_CAP_USD")
+
+
+def person_daily_cap_usd() -> float | None:
+    """What one person who has signed in may spend in one day (UTC): `TIERWISE_PERSON_DAILY_CAP_USD`, or no cap of their own."""
+    return _dollars("TIERWISE_PERSON_DAILY_CAP_USD")
+
+
+def person_runs_at_once() -> int:
+    """How many runs of one person may go on at a time: `TIERWISE_PERSON_RUNS`."""
+    text = os.environ.get("TIERWISE_PERSON_RUNS", "").strip() or "3"
+    if not text.isdecimal() or not 1 <= int(text) <= 100:
+        raise BadInput(f"TIERWISE_PERSON_RUNS is {text!r}: give a number from 1 to 100.")
+    return int(text)
+
+
+def _dollars(variable: str) -> float | None:
+    text = os.environ.get(variable, "").strip()
     if not text:
         return None
     try:
@@ -43,7 +60,7 @@ def daily_cap_usd() -> float | None:
     except ValueError:
         cap = -1.0
     if not 0 <= cap < float("inf"):
-        raise BadInput(f"TIERWISE_DAILY_CAP_USD is {text!r}: give a sum in US dollars, such as 20.")
+        raise BadInput(f"{variable} is {text!r}: give a sum in US dollars, such as 20.")
     return cap
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.policies import tuning
+from tests.runs.conftest import provider, tier  # noqa: F401
 from tierwise.access.roles import Role
 from tierwise.access.view import View
 from tierwise.evalsets import digest_of

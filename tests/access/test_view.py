@@ -267,6 +267,8 @@ ENGINE = {
     "tierwise/report/subject.py:of_run": "read",
     "tierwise/results.py:result_rows": "read",
     "tierwise/results.py:results_file": "export_text",
+    "tierwise/runs/budget.py:check_room_today": "read",
+    "tierwise/runs/budget.py:of_person": "read",
     "tierwise/runs/budget.py:of_run": "read",
     "tierwise/runs/budget.py:of_today": "read",
     "tierwise/runs/execute.py:execute": "run",

@@ -127,7 +127,7 @@ class View:
 
     def __init__(self, store: Store, person: Person = LOCAL_PERSON, role: Role | None = "admin", project: Project | None = None) -> None:
         """`project` None is every project, for the admin at a command line."""
-        self.person, self.role, self.in_project = person, role, project
+        self.person, self.role, self.in_project, self.spender = person, role, project, person.id
         self.path, self.shared, self.project = store.path, store.shared, project.id if project else None
         self.whole, self._store = store, store.within(self.project)
         self._owned: set[tuple[str, str]] = set()

@@ -109,7 +109,7 @@ def _go(
     store.grades.add(run.id, hopeless)
     going = _Going(store, run, scorer, options, ref, stop, progress, total=len(answers))
     if answers and not stop:
-        budgets = (budget.of_run(store, run.id, cap), budget.of_today(store))
+        budgets = (budget.of_run(store, run.id, cap), budget.of_today(store), *budget.of_person(store))
         work = background.submit(going.work(answers, judges, Calls(store, run.id, stop, budgets)))
         try:
             work.result()

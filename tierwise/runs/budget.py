@@ -5,6 +5,7 @@ from datetime import date
 from weakref import WeakValueDictionary
 
 from tierwise import settings
+from tierwise.errors import NotReady
 from tierwise.store import Store
 from tierwise.types import now
 
@@ -66,3 +67,30 @@ def of_today(store: Store) -> Budget:
         _today.clear()
         found = _today[key] = Budget(cap, store.attempts.counted_on(day) if cap is not None else 0.0, "the day's cap")
     return found
+
+
+_of_people: dict[tuple[str, str, date], Budget] = {}
+
+
+def of_person(store: Store) -> tuple[Budget, ...]:
+    """The day's budget of whoever spends, where people have caps of their own; none at the machine itself."""
+    cap, day = settings.person_daily_cap_usd(), now().date()
+    if cap is None or not store.spender:
+        return ()
+    key = (str(store.path), store.spender, day)
+    found = _of_people.get(key)
+    if found is None or found.cap != cap:
+        for old in [k for k in _of_people if k[2] != day]:
+            del _of_people[old]
+        found = _of_people[key] = Budget(cap, store.attempts.counted_on(day, store.spender), "your cap for the day")
+    return (found,)
+
+
+def check_room_today(store: Store, amount: float) -> None:
+    """Raises NotReady where one more request of this much could go past a cap for the day; for requests outside of runs."""
+    today = now().date()
+    caps = [("the day's cap", settings.daily_cap_usd(), None)]
+    caps += [("your cap for the day", settings.person_daily_cap_usd(), store.spender)] if store.spender else []
+    for name, cap, whose in caps:
+        if cap is not None and store.attempts.counted_on(today, whose) + amount > cap:
+            raise NotReady(f"Nothing was sent: it could go past {name} of ${cap:g}. It begins anew at midnight UTC; an admin can raise it.")

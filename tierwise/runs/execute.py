@@ -8,7 +8,7 @@ from tierwise.errors import TierwiseError
 from tierwise.grading import apply_scorer, grade_outcomes
 from tierwise.models import check_keys
 from tierwise.runs import background
-from tierwise.runs.budget import of_run, of_today
+from tierwise.runs.budget import of_person, of_run, of_today
 from tierwise.runs.live import LiveRun
 from tierwise.runs.reuse import reusable
 from tierwise.runs.stopping import Stop
@@ -117,7 +117,7 @@ def _live(
             kept[0] += 1
         say(kept[0])
 
-    budgets = (of_run(store, run.id, cap), of_today(store))
+    budgets = (of_run(store, run.id, cap), of_today(store), *of_person(store))
     live = LiveRun(store, run, samples, stop, budgets, count)
     work = background.submit(live.work(todo))
     try:

@@ -24,6 +24,9 @@ from tierwise.store.whole import Row, put, take
 class Store:
     """Open one for a process and share it between threads; each call uses a cursor of its own."""
 
+    spender = ""
+    """Whose daily cap its requests count towards; nobody's but the workspace's here, see `access.view.View`."""
+
     def __init__(self, path: Path | None = None) -> None:
         """Open or create the file (default: the workspace's own, or the shared database where `TIERWISE_DATABASE_URL` names one).
 

@@ -71,7 +71,8 @@ def _card(run_id: str) -> None:
                     if again:
                         _again(run)
             elif run.kind != "recorded" and st.button("Resume", type="primary", icon=":material/play_arrow:", key="resume"):
-                queue.start(run_id)
+                with parts.guard():
+                    queue.start(run_id)
                 st.rerun()
 
 
@@ -80,6 +81,7 @@ def _again(run: Run) -> None:
 
     kept = {k: v for k, v in run.params.items() if k != "prices"}
     with parts.guard():
+        state.run_queue().check_start()
         new = create_run(state.store(), run.evalset_id, run.tiers, name=f"{run.name}, again", params=kept | {"reuse": True})
     state.run_queue().start(new.id)
     st.switch_page(RUN, query_params={"set": run.evalset_id, "run": new.id})

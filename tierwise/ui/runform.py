@@ -215,6 +215,7 @@ def start(chosen: EvalSetInfo, tiers: list[Tier], name: str, scorer: str, option
     from tierwise.runs.plan import create_run
 
     params = settings | {"scorer": scorer} | ({"scorer_options": options} if options else {}) | ({"budget_usd": budget} if budget else {})
+    state.run_queue().check_start()
     run = create_run(state.store(), chosen.id, tuple(tiers), name=name, params=params)
     state.run_queue().start(run.id)
     return run
