@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tierwise import secrets
+from tierwise import addresses, secrets
 from tierwise.errors import BadInput
 from tierwise.policy import decide_sample
 from tierwise.types import Policy, Sample
@@ -68,8 +68,8 @@ def check_gateway(
     """
     import httpx
 
-    if not url.startswith(("http://", "https://")):
-        raise BadInput("Give the gateway's address, such as http://127.0.0.1:4000/v1.")
+    addresses.check_url("The gateway's address", url)
+    addresses.check_key_goes("The gateway", url, [key_env] if key_env else [])
     key = secrets.key(key_env)
     if key_env and not key:
         raise BadInput(f"No key in {key_env}. Set the variable in the environment that Tierwise is started from.")
@@ -78,7 +78,9 @@ def check_gateway(
     found = []
     step = max(1, -(-len(samples) // MOST))
     chosen = samples[::step]
-    with httpx.Client(timeout=TIMEOUT_S, headers=headers, follow_redirects=False) as client:
+    # without a team, the proxies of the environment hold, which a transport of our own would leave out
+    through = {"transport": addresses.guarded_transport()} if addresses.of_a_team() else {}
+    with httpx.Client(timeout=TIMEOUT_S, headers=headers, follow_redirects=False, **through) as client:
         for number, sample in enumerate(chosen, 1):
             found.append(_ask(client, url.rstrip("/"), model, sample, decide_sample(policy, sample).tier, names))
             if number == 3 and all(a.error for a in found):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tierwise import replies, secrets, settings, wire
+from tierwise.addresses import AddressRefused
 from tierwise.errors import BadInput
 from tierwise.prices import cost_usd
 from tierwise.replies import CallFailed, Reply
@@ -200,6 +201,8 @@ def _failure(error: Exception, key: str | None) -> CallFailed:
         (r for e in chain if not type(e).__module__.startswith("litellm") and (r := getattr(e, "response", None)) is not None), None
     )
     status = getattr(response, "status_code", None)
+    if refused := next((e for e in chain if isinstance(e, AddressRefused)), None):
+        return replies.not_allowed(str(refused))
     if "ContextWindowExceededError" in names:
         return replies.too_long(status, said)
     if isinstance(status, int) and status >= 400:

@@ -61,6 +61,11 @@ def not_reached(said: str) -> CallFailed:
     return CallFailed(f"no connection: {said}", status=None, retry=True, billed="no")
 
 
+def not_allowed(said: str) -> CallFailed:
+    """An address that this process may not call (`addresses`): nothing was sent."""
+    return CallFailed(f"not called: {said}", status=None, retry=False, billed="no")
+
+
 def late() -> CallFailed:
     return CallFailed("no answer in time; it may have been billed", status=None, retry=True, billed="unknown")
 

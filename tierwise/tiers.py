@@ -23,6 +23,7 @@ from dataclasses import fields
 from typing import Any
 from urllib.parse import urlsplit
 
+from tierwise import addresses
 from tierwise.errors import BadInput
 from tierwise.prices import provider_and_name
 from tierwise.types import Tier
@@ -58,6 +59,8 @@ SECRET_NAME = re.compile(
 SECRET_START = re.compile(r"(?:[Bb]earer\s|sk[-_]|pk[-_]|rk[-_]|gsk_|xai-|hf_|ghp_|github_pat_|glpat-|pplx-|r8_|AIza|ya29\.|AKIA|eyJ)")
 HEXADECIMAL = re.compile(r"[0-9a-f]{24,}|[0-9A-F]{24,}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 RANDOM = re.compile(r"[A-Za-z0-9]{20,}|[A-Za-z0-9+/]{32,}={0,2}")
+NAMES_A_PLACE = re.compile(r"(?i)(?:credential|endpoint|_file|_path|_url|_uri|_host|profile|identity_token|ad_token|proxy|base)")
+PLACE = re.compile(r"://|^oidc/|^~?/|^\.\.?/|\\")
 INSTEAD = "Keys are never stored: put it into an environment variable, and name the environment variable instead (api_key_env)."
 ELSEWHERE = {
     "model": "model stands beside params", "messages": "the messages come from the prompt set",
@@ -111,6 +114,7 @@ def check_tiers(tiers: Sequence[Tier]) -> tuple[Tier, ...]:
         _check_key_name(where, tier.api_key_env)
         _check_numbers(where, tier)
         _check_params(where, tier.params)
+        check_reach(where, tier)
         for fallback in tier.fallbacks:
             _check_text(where, "fallbacks", fallback, TEXT_LENGTH)
             if fallback == tier.name:
@@ -202,6 +206,34 @@ def _check_endpoint(where: str, address: str | None) -> None:
         raise BadInput(f"{where}: api_base holds a user name or password. {INSTEAD}")
     if parts.query or parts.fragment:
         raise BadInput(f"{where}: api_base should end before any ? or #.")
+
+
+def check_reach(where: str, tier: Tier) -> None:
+    """What a tier may make this process call, and send there.
+
+    Raises:
+        BadInput: an address that may not be called, or, on a server for a team, a parameter that names an address or a file of the server.
+    """
+    if tier.api_base is not None:
+        addresses.check_url(f"{where}: api_base", tier.api_base)
+    if not addresses.of_a_team():
+        return
+    keys = {tier.api_key_env} if tier.api_key_env else set()
+    waiting: list[tuple[str, Any]] = [("params", dict(tier.params))]
+    while waiting:
+        path, value = waiting.pop()
+        sent = path.startswith(("params.extra_headers", "params.extra_body"))  # goes over the wire as it is
+        if isinstance(value, Mapping):
+            waiting += [(f"{path}.{key}", inner) for key, inner in value.items()]
+        elif isinstance(value, list | tuple):
+            waiting += [(path, inner) for inner in value]
+        elif isinstance(value, str) and ENVIRONMENT_REFERENCE.fullmatch(value):
+            keys.add(value.partition("/")[2])
+        elif isinstance(value, str) and not sent and (NAMES_A_PLACE.search(path) or PLACE.search(value)):
+            raise BadInput(
+                f"{where}: {path} names an address or a file, which a tier on a server for a team may not. Write api_base beside params."
+            )
+    addresses.check_key_goes(where, tier.api_base, sorted(keys))
 
 
 def _check_key_name(where: str, variable: str | None) -> None:

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from tierwise import replies, secrets
+from tierwise.addresses import AddressRefused
 from tierwise.replies import CallFailed
 from tierwise.types import Tier
 
@@ -68,6 +69,8 @@ async def complete(
                 return await _gathered(response)
             return _parsed(await response.read(), key), None
     except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
+        if isinstance(refused := getattr(error, "os_error", None), AddressRefused):
+            raise replies.not_allowed(str(refused)) from None
         raise replies.not_reached(secrets.scrub(str(error), key)[:MAX_SAID]) from None
     except TimeoutError:
         raise replies.late() from None

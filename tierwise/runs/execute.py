@@ -15,6 +15,7 @@ from tierwise.runs.stopping import Stop
 from tierwise.scorers import SCORERS
 from tierwise.store import Store
 from tierwise.store.runs import Cell
+from tierwise.tiers import check_reach
 from tierwise.types import Run, Sample
 
 BATCH = 2_000
@@ -50,6 +51,8 @@ def execute(
     todo = [c for c in cells if c not in done]
     say = on_progress or (lambda done, total: None)
     if todo and not run.simulated:
+        for tier in run.tiers:  # the run may have been planned elsewhere, and come in a file
+            check_reach(f"Tier {tier.name!r}", tier)
         check_keys(run.tiers)
     store.runs.set_status(run.id, "running")
     store.note("ran", "run", run.id, run.name, f"{len(todo):,} of {len(cells):,} cells to do")
