@@ -1,10 +1,14 @@
 """A real LiteLLM proxy on exported files decides as `route` does, prompt for prompt."""
 
+import itertools
 import json
+import os
+import random
 import subprocess
 import time
 import urllib.error
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,10 +33,25 @@ RULES = (
 
 @pytest.fixture(scope="session")
 def shipped() -> list[Sample]:
-    """Every prompt of evalsets/."""
+    """Every prompt of evalsets/, and as many made of their parts as TIERWISE_INTEROP_PROMPTS asks for in all."""
     known = {f for f in Sample.__dataclass_fields__}
     rows = [json.loads(line) for path in sorted(SHIPPED_EVALSETS.glob("*.jsonl")) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [Sample(**{k: v for k, v in row.items() if k in known} | {"id": f"{i}-{row['id']}"}) for i, row in enumerate(rows)]
+    found = [Sample(**{k: v for k, v in row.items() if k in known} | {"id": f"{i}-{row['id']}"}) for i, row in enumerate(rows)]
+    draw = random.Random(7)
+    made = (mixed(draw, found[: len(rows)], i) for i in itertools.count())
+    return found + list(itertools.islice(made, max(int(os.environ.get("TIERWISE_INTEROP_PROMPTS", "0")) - len(rows), 0)))
+
+
+def mixed(draw: random.Random, samples: list[Sample], i: int) -> Sample:
+    """A prompt of the beginning of one and the end of another, with other odd text between and the metadata of either."""
+    one, other = draw.sample(samples, 2)
+    texts = [s.chat()[-1]["content"] for s in (one, other)]
+    cut = [draw.randint(0, len(t)) for t in texts]
+    between = draw.choice(["", " ", "\n\n", " Grüße, 你好 \U0001f600 ", " indemnify ", "\n```py\ndef f():\n```\n", ' {"a": 1} '])
+    critical = {"critical": "true"} if draw.random() < 0.05 else {}
+    metadata = {**draw.choice((one, other)).metadata, **critical}
+    text = f"{i}. {texts[0][: cut[0]]}{between}{texts[1][cut[1] :]}"
+    return replace(draw.choice((one, other)), id=f"mixed-{i}", input=text, metadata=metadata)
 
 
 def placeholders(folder: Path, base: str) -> dict[str, str]:

@@ -167,4 +167,4 @@ def _write(folder: Path, files: Mapping[str, str]) -> tuple[Path, ...]:
 
 # importing them registers their targets, in the order in which they are offered
 from tierwise.exporters import policy_json, litellm_proxy, litellm_hook, litellm_native, portkey, vllm_sr  # noqa: E402, F401, I001
-from tierwise.exporters import openrouter, openai_compatible, python_function, typescript, thresholds_csv  # noqa: E402, F401
+from tierwise.exporters import cloudflare, openrouter, openai_compatible, python_function, typescript, thresholds_csv  # noqa: E402, F401
