@@ -54,7 +54,7 @@ def make_policy(tuning: Any, name: str, thresholds: Sequence[float] | None = Non
     ends = (*(tier_thresholds(rule, tuning.tiers, used[0]) if rule else (min(max(t, 0.0), NEVER) for t in used)), None)
     notes: list[str] = [_line(weighing.words)] if (weighing := getattr(tuning, "traffic", None)) else []
     decides = {
-        "tiers": [_tier(i, tiers, notes) for i in range(len(tiers))],
+        "tiers": ladder(tiers, notes),
         "features": FEATURES,
         "rules": [*terms.rules(), *(dict(rule) for rule in rules)],
         "score": tuning.router_spec,
@@ -101,6 +101,11 @@ def make_policy(tuning: Any, name: str, thresholds: Sequence[float] | None = Non
 def slug(text: str) -> str:
     """Lower-case letters, digits and dashes, at most 63; `policy` where nothing is left."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:63].strip("-") or "policy"
+
+
+def ladder(tiers: Sequence[Tier], notes: list[str]) -> list[dict[str, Any]]:
+    """Tiers as a document has them; what of them is left out goes to `notes`."""
+    return [_tier(i, tiers, notes) for i in range(len(tiers))]
 
 
 def _tier(i: int, tiers: Sequence[Tier], notes: list[str]) -> dict[str, Any]:

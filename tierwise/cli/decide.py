@@ -148,6 +148,28 @@ def export(a: argparse.Namespace, store: Store) -> Result:
     return Result(data, f"{files}\nReplay: {done.agreement:.1%} agreement on {done.checked} prompts.\n" + "\n".join(done.notes))
 
 
+def _export_grades_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("run", metavar="RUN")
+    p.add_argument("--out", required=True, metavar="DIR")
+    p.add_argument("--max-loss", type=float, default=0.02, help="against the top tier, in quality units: 0.01 is a point")
+    p.add_argument("--scorer", help="whose grades count")
+
+
+@command("export-grades", "Write a run's grades as LiteLLM's success table (heuristic_v2).", _export_grades_arguments)
+def export_grades(a: argparse.Namespace, store: Store) -> Result:
+    from tierwise.exporters.litellm_grades import export_grades as exporter
+    from tierwise.grading import matrix
+
+    found = store.runs.get(a.run)
+    done = exporter(matrix(store, found.id, a.scorer), Path(a.out), a.max_loss)
+    low, high = done.loss_ci95
+    text = [", ".join(str(f) for f in done.files),
+            f"Chance of success asked for: {done.threshold:.4f}. On prompts held out of the table: saves {done.saving:.1%}, loses "
+            f"{done.loss * 100:.2f} points [{low * 100:.2f}, {high * 100:.2f}], n={done.n}; the threshold was chosen on the same prompts.",
+            "  " + ", ".join(f"{name} {share:.0%}" for name, share in done.share_by_tier.items()), *done.notes]  # fmt: skip
+    return Result(done.to_json() | {"run": found.id}, "\n".join(text))
+
+
 def _answers(store: Store, run_id: str, graded: OutcomeMatrix) -> Answers | None:
     """The stored answers of a run, which cascades look at; None where only grades were kept."""
     from tierwise.answers import answers_of

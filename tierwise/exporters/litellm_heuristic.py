@@ -8,7 +8,7 @@ from tierwise.evaluator import keyword_found
 
 def tier(router: Mapping[str, Any], messages: Sequence[Mapping[str, Any]]) -> str | None:
     """LiteLLM's tier for a request; None where it has no text and the default model serves it."""
-    text = next((t for m in reversed(messages) if m.get("role") == "user" and (t := _text(m.get("content")))), None)
+    text = read_text(messages)
     if text is None:
         return None
     lower = text.lower()
@@ -25,6 +25,11 @@ def tier(router: Mapping[str, Any], messages: Sequence[Mapping[str, Any]]) -> st
     total += sum(d["weight"] for d in router.get("custom_dimensions", ()) if found(d["keywords"]))
     below = ("simple_medium", "medium_complex", "complex_reasoning")
     return next((order[i] for i, name in enumerate(below) if total < router["tier_boundaries"][name]), order[-1])
+
+
+def read_text(messages: Sequence[Mapping[str, Any]]) -> str | None:
+    """What LiteLLM's scorers read of a request: the newest user message that has text."""
+    return next((t for m in reversed(messages) if m.get("role") == "user" and (t := _text(m.get("content")))), None)
 
 
 def _text(content: Any) -> str:
