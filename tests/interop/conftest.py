@@ -65,6 +65,10 @@ class Proxy:
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(command, env=kept | quiet | environment, cwd=cwd, stdout=log, stderr=subprocess.STDOUT)
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def wait(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -40,11 +41,11 @@ print(json.dumps(told))
 
 @pytest.fixture(scope="module")
 def exported(shipped, tmp_path_factory):  # noqa: F811
-    """The shipped prompts with grades that differ by LiteLLM's kinds of prompts, so that all tiers are met."""
+    """The shipped prompts with grades that differ between LiteLLM's kinds of prompts, so that all tiers are met."""
     matrix = make_matrix(len(shipped), 3, seed=3)
-    kinds = [request_type(s.chat()[-1]["content"]) for s in shipped]
-    easy = {kind: i % 3 for i, kind in enumerate(sorted(set(kinds)))}
-    quality = np.array([[1.0 if k >= easy[kind] else 0.2 for k in range(3)] for kind in kinds])
+    kinds = [cohort(text, request_type(text)) for text in (s.chat()[-1]["content"] for s in shipped)]
+    easy = {kind: (1, 0, 2)[i % 3] for i, (kind, _) in enumerate(Counter(kinds).most_common())}
+    quality = np.array([[1.0 if k >= easy[kind] else 0.0 for k in range(3)] for kind in kinds])
     folder = tmp_path_factory.mktemp("grades")
     export_grades(replace(matrix, samples=tuple(shipped), quality=quality), folder, 0.02)
     return folder, yaml.safe_load((folder / "config.yaml").read_text())["model_list"][-1]["litellm_params"]["complexity_router_config"]
