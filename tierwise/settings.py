@@ -33,6 +33,11 @@ def database_url() -> str | None:
     return os.environ.get("TIERWISE_DATABASE_URL", "").strip() or None
 
 
+def dask_scheduler() -> str | None:
+    """The scheduler of a Dask cluster whose workers help with runs: `TIERWISE_DASK`, or none."""
+    return os.environ.get("TIERWISE_DASK", "").strip() or None
+
+
 def daily_cap_usd() -> float | None:
     """What all runs of a workspace may cost in one day (UTC): `TIERWISE_DAILY_CAP_USD`, or no cap."""
     return _dollars("TIERWISE_DAILY_CAP_USD")

@@ -130,6 +130,7 @@ class View:
         self.person, self.role, self.in_project, self.spender = person, role, project, person.id
         self.path, self.shared, self.project = store.path, store.shared, project.id if project else None
         self.whole, self._store = store, store.within(self.project)
+        self.claims = store.claims  # which process does which work: rows of nobody
         self._owned: set[tuple[str, str]] = set()
         for part in PARTS:
             setattr(self, part, Part(self, part))

@@ -16,7 +16,7 @@ from tierwise.grading import AUTOMATIC, CELL, GradeCount, why_unanswered
 from tierwise.judging.bench import Desk, NotAsked, OneAnswer, reason_of
 from tierwise.models import CallFailed, check_keys
 from tierwise.prices import price
-from tierwise.runs import background, budget
+from tierwise.runs import background, budget, lease
 from tierwise.runs.calls import Calls, until_stopped
 from tierwise.runs.plan import TIMEOUT_S
 from tierwise.runs.stopping import Stop
@@ -74,16 +74,18 @@ def grade_by_models(
     judges = check_judges(scorer, options, cap)
     ref = scorer_ref(scorer.name, options)
     key = (str(store.path), run.id, ref)
+    busy = f"Run {run.name!r} is being graded by {scorer.name} already."
     with _lock:
         if key in _under_way:
-            raise NotReady(f"Run {run.name!r} is being graded by {scorer.name} already.")
+            raise NotReady(busy)
         _under_way.add(key)
     try:
-        store.grades.note_scoring(run.id, ref, scorer.name, options)
-        stop = Stop() if stop is None else stop
-        if scorer.asking.members is not None:
-            return _panel(store, run, scorer, options, ref, stop, budget_usd, progress, retry_unscored)
-        return _go(store, run, scorer, options, ref, judges, stop, cap, progress, retry_unscored)
+        with lease.alone(store, f"grading {run.id} {ref}", busy):
+            store.grades.note_scoring(run.id, ref, scorer.name, options)
+            stop = Stop() if stop is None else stop
+            if scorer.asking.members is not None:
+                return _panel(store, run, scorer, options, ref, stop, budget_usd, progress, retry_unscored)
+            return _go(store, run, scorer, options, ref, judges, stop, cap, progress, retry_unscored)
     finally:
         with _lock:
             _under_way.discard(key)

@@ -6,16 +6,18 @@ from weakref import WeakValueDictionary
 
 from tierwise import settings
 from tierwise.errors import NotReady
-from tierwise.store import Store
+from tierwise.store import Store, spending
 from tierwise.types import now
 
 
 class Budget:
     """`cap` None means no cap. `spent` starts at what was paid before, unknown costs at their worst."""
 
-    def __init__(self, cap: float | None, spent: float = 0.0, name: str = "the budget") -> None:
+    def __init__(self, cap: float | None, spent: float = 0.0, name: str = "the budget", row: str = "") -> None:
+        """`row`: where a store that several processes write keeps what is spent of it, by all of them."""
         self.cap = cap
         self.name = name
+        self.row = row
         self.spent = spent
         self.reserved = 0.0
         self._changed = asyncio.Condition()
@@ -46,7 +48,7 @@ def of_run(store: Store, run_id: str, cap: float | None) -> Budget:
     key = (str(store.path), run_id)
     found = _of_runs.get(key)
     if found is None:
-        found = _of_runs[key] = Budget(cap, store.runs.progress(run_id).counted_usd)
+        found = _of_runs[key] = Budget(cap, store.runs.progress(run_id).counted_usd, row=spending.of_run(run_id))
     found.cap = cap
     return found
 
@@ -65,7 +67,7 @@ def of_today(store: Store) -> Budget:
     found = _today.get(key)
     if found is None or found.cap != cap:
         _today.clear()
-        found = _today[key] = Budget(cap, store.attempts.counted_on(day) if cap is not None else 0.0, "the day's cap")
+        found = _today[key] = Budget(cap, store.attempts.counted_on(day) if cap is not None else 0.0, "the day's cap", spending.of_day(day))
     return found
 
 
@@ -82,7 +84,9 @@ def of_person(store: Store) -> tuple[Budget, ...]:
     if found is None or found.cap != cap:
         for old in [k for k in _of_people if k[2] != day]:
             del _of_people[old]
-        found = _of_people[key] = Budget(cap, store.attempts.counted_on(day, store.spender), "your cap for the day")
+        found = _of_people[key] = Budget(
+            cap, store.attempts.counted_on(day, store.spender), "your cap for the day", spending.of_day(day, store.spender)
+        )
     return (found,)
 
 

@@ -8,12 +8,13 @@ from typing import Generic, Protocol, TypeVar
 
 from tierwise import models
 from tierwise.models import CallFailed
+from tierwise.runs import lease
 from tierwise.runs.budget import Budget
 from tierwise.runs.journal import Journal
 from tierwise.runs.limits import Gate
 from tierwise.runs.stopping import Stop
 from tierwise.store import Store
-from tierwise.store.attempts import Intent, Settlement
+from tierwise.store.attempts import Intent, Refusal, Settlement
 from tierwise.store.runs import Cell
 from tierwise.types import Outcome, Tier
 
@@ -27,6 +28,9 @@ DEAD_ENDPOINT = 25
 """So many failures in a row, of any kind but 'slow down', end the work."""
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
+
+UNDER_WAY_S, ROOM_LOOK_S = 70.0, 0.3
+"""A request in another process that was sent so lately may still give back some of what was set aside; looked at so often."""
 
 
 class Paid(Protocol):
@@ -88,8 +92,10 @@ class Calls:
 
     def __init__(self, store: Store, run_id: str, stop: Stop, budgets: Sequence[Budget]) -> None:
         """`budgets`: each must have room for a request: the run's, the day's."""
-        self.journal = Journal(store, run_id)
-        self._run_id = run_id
+        self._lease = lease.of_run(run_id)
+        owner = self._lease.owner if self._lease else None
+        self.journal = Journal(store, run_id, owner, lambda: {b.row: b.cap for b in budgets if b.row and b.cap is not None})
+        self._store, self._run_id = store, run_id
         self._stop = stop
         self._budgets = budgets
 
@@ -106,7 +112,10 @@ class Calls:
             try:
                 if self._stop or not await self._reserve(request.worst_usd or 0.0):
                     return Ended(attempts=tuple(sent))
-                result, outcome = await self._attempt(request, attempt, sent, lane)
+                ended = await self._attempt(request, attempt, sent, lane)
+                if ended is None:
+                    return Ended(attempts=tuple(sent))
+                result, outcome = ended
                 answered = not isinstance(result, CallFailed)
             finally:
                 await lane.gate.leave(answered)
@@ -126,20 +135,40 @@ class Calls:
             if not await budget.reserve(amount):
                 for held in self._budgets[:i]:
                     await held.settle(amount, 0.0)
-                self._stop.set("stopped", f"Stopped at {budget.name} of ${budget.cap:g}: the next call could go past it. "
-                                          "Raise it and resume; nothing is sent twice.")  # fmt: skip
+                self._over(budget)
                 return False
         return True
+
+    def _over(self, budget: Budget) -> None:
+        self._stop.set("stopped", f"Stopped at {budget.name} of ${budget.cap:g}: the next call could go past it. "
+                                  "Raise it and resume; nothing is sent twice.")  # fmt: skip
 
     async def _paid(self, reserved: float, cost: float) -> None:
         for budget in self._budgets:
             await budget.settle(reserved, cost)
 
-    async def _attempt(self, request: Request[T], number: int, sent: list[int], lane: Lane) -> tuple[T | CallFailed, Outcome | None]:
+    async def _intend(self, request: Request) -> int | None:
+        """The attempt's id; None where it must not be sent: others that share the store have spent the budget, or do this work now."""
+        while not self._stop:
+            given = await self.journal.intend(Intent(request.cell, request.worst_usd, request.tier.model, request.purpose))
+            if not isinstance(given, Refusal):
+                return given
+            if given.lost:
+                self._lease.lose()
+            elif await asyncio.to_thread(self._store.attempts.under_way, UNDER_WAY_S):
+                await asyncio.sleep(ROOM_LOOK_S)  # it may come out cheaper than was set aside for it
+            else:
+                self._over(next(b for b in self._budgets if b.row == given.cap))
+        return None
+
+    async def _attempt(self, request: Request[T], number: int, sent: list[int], lane: Lane) -> tuple[T | CallFailed, Outcome | None] | None:
         """One sending, on the ledger before and after."""
         worst = request.worst_usd or 0.0
         try:
-            attempt_id = await self.journal.intend(Intent(request.cell, request.worst_usd, request.tier.model, request.purpose))
+            attempt_id = await self._intend(request)
+            if attempt_id is None:
+                await self._paid(worst, 0.0)
+                return None
             sent.append(attempt_id)
             try:
                 result: T | CallFailed = await request.send(f"tierwise-{self._run_id}-{attempt_id}")

@@ -7,7 +7,7 @@ from itertools import product
 from tierwise.errors import TierwiseError
 from tierwise.grading import apply_scorer, grade_outcomes
 from tierwise.models import check_keys
-from tierwise.runs import background
+from tierwise.runs import background, cluster, lease
 from tierwise.runs.budget import of_person, of_run, of_today
 from tierwise.runs.live import LiveRun
 from tierwise.runs.reuse import reusable
@@ -42,9 +42,15 @@ def execute(
 
     Raises:
         TierwiseError: a key is missing, or the workspace could not be written. The run can be resumed.
+        Elsewhere: another process that shares the store runs it.
     """
     store.require("run")
     run, stop = store.runs.get(run_id), Stop() if stop is None else stop
+    with lease.leading(store, run, stop) as held:
+        return _execute(store, run, on_progress, budget_usd, stop, held)
+
+
+def _execute(store: Store, run: Run, on_progress: Progress | None, budget_usd: float | None, stop: Stop, held: lease.Lease | None) -> Run:
     samples = {s.id: s for s in store.evalsets.get(run.evalset_id).samples}
     done = store.runs.done_cells(run.id)
     cells = all_cells(run, list(samples.values()))
@@ -55,6 +61,8 @@ def execute(
             check_reach(f"Tier {tier.name!r}", tier)
         check_keys(run.tiers)
     store.runs.set_status(run.id, "running")
+    if held:
+        held.start()
     store.note("ran", "run", run.id, run.name, f"{len(todo):,} of {len(cells):,} cells to do")
     try:
         if run.simulated:
@@ -66,10 +74,14 @@ def execute(
             store, run.id, run.params["scorer"], run.params.get("scorer_options"), only_missing=True, stop=stop, budget_usd=budget_usd
         )
     except BaseException as error:
+        if held and held.lost:
+            raise
         told = str(error) if isinstance(error, TierwiseError) else f"It ended with an error ({type(error).__name__})."
         store.runs.set_status(run.id, "stopped", f"{told} Resume goes on with what has no answer yet.")
         raise
     open_cells = len(cells) - len(store.runs.done_cells(run.id))
+    if held and held.lost:
+        return store.runs.get(run.id)  # its state is another's to tell
     if not open_cells and not graded.open:
         store.runs.set_status(run.id, "done")
     elif stop:
@@ -122,10 +134,11 @@ def _live(
 
     budgets = (of_run(store, run.id, cap), of_today(store), *of_person(store))
     live = LiveRun(store, run, samples, stop, budgets, count)
-    work = background.submit(live.work(todo))
-    try:
-        work.result()
-    except KeyboardInterrupt:
-        stop.cancel()
-        work.result()
+    with cluster.helping(store, run.id):
+        work = background.submit(live.work(todo))
+        try:
+            work.result()
+        except KeyboardInterrupt:
+            stop.cancel()
+            work.result()
     return live.left_open

@@ -3,6 +3,10 @@
 import asyncio
 import time
 from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tierwise.store.claims import Claims
 
 MINUTE = 60.0
 
@@ -80,3 +84,34 @@ class Gate:
         if at > self._shrunk_at + 1.0:
             self.limit, self._shrunk_at = max(1.0, self.limit / 2), at
         self._open_at = max(self._open_at, at + wait_s)
+
+
+class SharedGate(Gate):
+    """A gate whose limits count what every process that shares the store sends; 429s slow down each process by itself."""
+
+    def __init__(self, most: int, rpm: float | None, tpm: float | None, claims: "Claims", owner: str, lane: str, group: str) -> None:
+        """`lane`: the endpoint, whose minute all runs share; `group`: the run, whose calls at once are `most`."""
+        super().__init__(most)
+        self._claims, self._owner, self._lane, self._group, self._each_minute = claims, owner, lane, group, (rpm, tpm)
+        self._passes: list[str] = []
+
+    async def enter(self, tokens: float = 0.0) -> None:
+        await super().enter(tokens)
+        try:
+            while True:
+                taken, wait = await asyncio.to_thread(
+                    self._claims.enter, self._owner, self._lane, self._group, tokens, self.most, *self._each_minute
+                )
+                if taken:
+                    self._passes.append(taken)
+                    return
+                await asyncio.sleep(min(wait, 1.0))
+        except BaseException:
+            await super().leave(False)
+            raise
+
+    async def leave(self, ok: bool) -> None:
+        try:
+            await asyncio.to_thread(self._claims.leave_lane, self._passes.pop())  # any of ours: they are alike
+        finally:
+            await super().leave(ok)

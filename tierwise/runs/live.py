@@ -5,14 +5,16 @@ The promise across a crash: a cell has one outcome, a call is sent at least once
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tierwise import models
 from tierwise.models import CallFailed, Reply
+from tierwise.runs import lease
 from tierwise.runs.budget import Budget
 from tierwise.runs.calls import Calls, Lane, Request, until_stopped
-from tierwise.runs.limits import Gate
+from tierwise.runs.feed import Feed
+from tierwise.runs.limits import Gate, SharedGate
 from tierwise.runs.plan import CONCURRENCY, TIMEOUT_S, endpoint, max_tokens, most_prompt_tokens, worst_case_usd
 from tierwise.runs.prompts import call_key, messages
 from tierwise.runs.stopping import Stop
@@ -49,15 +51,17 @@ class LiveRun:
         """
         await asyncio.to_thread(models.load, *self.run.tiers)
         most = int(self.run.params.get("concurrency") or CONCURRENCY)
+        held = lease.of_run(self.run.id)
         by_endpoint: dict[str, list[Cell]] = defaultdict(list)
         for cell in cells:
             by_endpoint[endpoint(self._tiers[cell[1]])].append(cell)
         workers = []
         for name, mine in by_endpoint.items():
             tiers = [t for t in self.run.tiers if endpoint(t) == name]
-            gate = Gate(most, *(min((v for t in tiers if (v := getattr(t, limit))), default=None) for limit in ("rpm", "tpm")))
-            lane, todo = Lane(gate), iter(mine)
-            workers += [asyncio.create_task(self._worker(todo, lane)) for _ in range(min(most, len(mine)))]
+            limits = [min((v for t in tiers if (v := getattr(t, limit))), default=None) for limit in ("rpm", "tpm")]
+            gate = Gate(most, *limits) if held is None else SharedGate(most, *limits, self.store.claims, held.owner, name, self.run.id)
+            lane, feed = Lane(gate), Feed(self.store, self.run.id, mine, held, self.stop, at_once=most)
+            workers += [asyncio.create_task(self._worker(feed, lane)) for _ in range(min(most, len(mine)))]
         deadline = self.run.params.get("deadline_s")
         if deadline:
             asyncio.get_running_loop().call_later(float(deadline), self.stop.set, "stopped", f"Stopped at its deadline of {deadline:g} s.")
@@ -66,13 +70,12 @@ class LiveRun:
         finally:
             await self._calls.journal.close()
 
-    async def _worker(self, cells: Iterator[Cell], lane: Lane) -> None:
-        for cell in cells:
-            if self.stop:
-                return
+    async def _worker(self, feed: Feed, lane: Lane) -> None:
+        while (cell := await feed.next()) is not None:
             ended = await self._calls.ask(self._request(cell), lane)
             self.left_open += ended.refused_key  # once the key is mended, resume sends it again
             if ended.outcome is not None:
+                feed.end(cell)
                 self.on_outcome(ended.outcome)
 
     def _request(self, cell: Cell) -> Request[Reply]:

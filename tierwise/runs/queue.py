@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from tierwise.errors import TierwiseError
 from tierwise.runs.execute import execute
+from tierwise.runs.lease import Elsewhere, lead
 from tierwise.runs.stopping import Stop
 from tierwise.store import Store
+from tierwise.types import Run
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +49,7 @@ class RunQueue:
         self._going: dict[str, _Going] = {}
         self._totals: dict[str, int] = {}
         for run in store.runs.list():
-            if run.status == "running":  # this process alone has the file, so nobody is running it
-                store.runs.set_status(run.id, "stopped", "Tierwise ended during the run. Resume goes on with what has no answer yet.")
+            self._elsewhere(run)
         atexit.register(self.close)
 
     def start(self, run_id: str, as_seen: Store | None = None) -> None:
@@ -58,17 +59,31 @@ class RunQueue:
             as_seen: the store as whoever starts it may use it, so that what is spent counts as theirs; the queue's own without it.
         """
         with self._lock:
-            if run_id in self._going:
+            if run_id in self._going or self._elsewhere(self._store.runs.get(run_id)):
                 return
             stop = Stop()
             thread = threading.Thread(target=self._run, args=(run_id, stop, as_seen or self._store), name=f"run-{run_id}", daemon=True)
             self._going[run_id] = _Going(thread, stop, time.monotonic(), self._store.runs.progress(run_id).done)
-            self._store.runs.set_status(run_id, "running")
+            if not self._store.shared:  # there, it is said once the run is claimed
+                self._store.runs.set_status(run_id, "running")
             thread.start()
 
     def is_running(self, run_id: str) -> bool:
+        """Here, or in another process that shares the store."""
         with self._lock:
-            return run_id in self._going
+            if run_id in self._going:
+                return True
+        return self._store.shared and self._elsewhere(self._store.runs.get(run_id))
+
+    def _elsewhere(self, run: Run) -> bool:
+        """Whether another process runs it. A run whose process has ended is made ready to resume."""
+        if run.status != "running" or run.id in self._going:
+            return False
+        if self._store.shared and self._store.claims.held(lead(run.id)) is not None:
+            return True
+        if self._store.runs.get(run.id).status == "running":  # asked again: it may have ended between the two questions
+            self._store.runs.set_status(run.id, "stopped", "Tierwise ended during the run. Resume goes on with what has no answer yet.")
+        return False
 
     def cancel(self, run_id: str) -> None:
         """Nothing more is sent; calls under way get less than a second. Outcomes so far stay."""
@@ -76,6 +91,10 @@ class RunQueue:
             going = self._going.get(run_id)
         if going:
             going.stop.cancel()
+        elif self._store.shared and self._elsewhere(self._store.runs.get(run_id)):  # whoever runs it looks at its state
+            wish = Stop()
+            wish.cancel()
+            self._store.runs.set_status(run_id, wish.status, wish.note)
 
     def progress(self, run_id: str) -> RunProgress:
         so_far, total = self._store.runs.progress(run_id), self._total(run_id)
@@ -107,6 +126,8 @@ class RunQueue:
     def _run(self, run_id: str, stop: Stop, store: Store) -> None:
         try:
             execute(store, run_id, stop=stop)
+        except Elsewhere as error:
+            log.info("run %s was not started: %s", run_id, error)
         except TierwiseError as error:  # `execute` leaves its words with the run
             log.warning("run %s stopped: %s", run_id, error)
             self._store.runs.set_status(run_id, "stopped", str(error))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
 
+from tierwise.store import spending
+from tierwise.store.claims import alive
 from tierwise.store.connection import Connection, insert
 from tierwise.store.grades import grade_rows
 from tierwise.store.runs import Cell, outcome_rows
@@ -32,6 +34,16 @@ class Intent:
     purpose: str = "answer"
     """Or `grade`, for a request that grades the answer of its cell."""
     sent_at: datetime = field(default_factory=now)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why an intent was not kept, so that its request must not be sent."""
+
+    cap: str
+    """The `spending` row whose cap it could pass."""
+    lost: bool = False
+    """The lease of whoever works was lost: others may do its work."""
 
 
 @dataclass(frozen=True)
@@ -70,16 +82,27 @@ class Attempts:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def commit(self, run_id: str, entries: Sequence[Intent | Settlement | Grade], person_id: str = "") -> list[int | None]:
+    def commit(
+        self,
+        run_id: str,
+        entries: Sequence[Intent | Settlement | Grade],
+        person_id: str = "",
+        owner: str | None = None,
+        caps: Mapping[str, float] | None = None,
+    ) -> list[int | Refusal | None]:
         """Keep intents, settlements with their outcomes, and grades in one transaction; an attempt id for each intent, in order.
 
         Args:
             person_id: whose daily cap the requests count towards; empty for the person at the machine.
+            owner: who works, in a shared store: one whose lease is lost has its intents refused, and an outcome that is there stays.
+            caps: in a shared store, dollars by `spending` row: an intent that could go past one is refused.
         """
-        intents = [e for e in entries if isinstance(e, Intent)]
+        wanted = [e for e in entries if isinstance(e, Intent)]
         settlements = [e for e in entries if isinstance(e, Settlement)]
         with self._connection.write() as cursor:
             ids: list[int] = []
+            refusals = self._refusals(cursor, wanted, owner, caps or {})
+            intents = [i for i, refusal in zip(wanted, refusals, strict=True) if refusal is None]
             if intents:
                 ids = [i for (i,) in cursor.execute("SELECT nextval('attempt_ids') FROM generate_series(1, ?)", [len(intents)]).fetchall()]
                 insert(cursor, "attempts", pa.table({
@@ -100,10 +123,47 @@ class Attempts:
                     "error": pa.array([s.error for s in settlements], pa.string()),
                     "http_status": pa.array([s.http_status for s in settlements], pa.int32()),
                 }))  # fmt: skip
-                insert(cursor, "outcomes", outcome_rows(run_id, [s.outcome for s in settlements if s.outcome is not None]))
+                insert(
+                    cursor, "outcomes", outcome_rows(run_id, [s.outcome for s in settlements if s.outcome is not None]), owner is not None
+                )
             insert(cursor, "grades", grade_rows(run_id, [e for e in entries if isinstance(e, Grade)]))
-        taken = iter(ids)
-        return [next(taken) if isinstance(e, Intent) else None for e in entries]
+            if self._connection.shared:
+                self._book(cursor, [(run_id, i.sent_at, person_id, i.reserved_usd) for i in intents], settlements)
+        taken, refused = iter(ids), iter(refusals)
+        return [(next(refused) or next(taken)) if isinstance(e, Intent) else None for e in entries]
+
+    def _refusals(self, cursor: Any, intents: list[Intent], owner: str | None, caps: Mapping[str, float]) -> list[Refusal | None]:
+        if intents and owner is not None and not alive(cursor, owner):
+            return [Refusal("", lost=True)] * len(intents)
+        if not intents or not caps:
+            return [None] * len(intents)
+        over = spending.admit(cursor, LEDGER, caps, [i.reserved_usd or 0.0 for i in intents])
+        return [None if name is None else Refusal(name) for name in over]
+
+    def _book(self, cursor: Any, sent: list[tuple], settlements: list[Settlement]) -> None:
+        """Move what is counted under each cap with the rows just written."""
+        deltas = [reserved or 0.0 for *_, reserved in sent]
+        if settlements:
+            ids = [s.attempt_id for s in settlements]
+            rows = cursor.execute("SELECT id, run_id, sent_at, person_id, reserved_usd FROM attempts WHERE id IN (SELECT unnest(?))", [ids])
+            known = {row[0]: row[1:] for row in rows.fetchall()}
+            for s in settlements:
+                if s.attempt_id in known:
+                    sent = [*sent, known[s.attempt_id]]
+                    reserved = known[s.attempt_id][3] or 0.0
+                    deltas.append((0.0 if s.status == "refused" else reserved if s.cost_usd is None else s.cost_usd) - reserved)
+        spending.book(cursor, spending.changes_by(sent, deltas))
+
+    def under_way(self, within_s: float) -> bool:
+        """Whether a request of any run, sent so lately, has not ended yet."""
+        with self._connection.read() as cursor:
+            return bool(
+                cursor.execute(
+                    """SELECT 1 FROM attempts a LEFT JOIN settlements s ON s.attempt_id = a.id
+                       WHERE s.attempt_id IS NULL AND a.sent_at > ? LIMIT 1""",
+                    [now() - timedelta(seconds=within_s)],
+                ).fetchall()
+            )
 
     def counted_on(self, day: date, person_id: str | None = None) -> float:
         """US dollars of all requests sent on a day (UTC), or of one person's; unknown costs at what was reserved."""

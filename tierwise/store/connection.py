@@ -87,11 +87,12 @@ class Connection:
                 cursor.execute("ROLLBACK")
 
     @contextmanager
-    def write(self, alone: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    def write(self, alone: str | None = None, lasting: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor inside a transaction: all of the block is kept, or none of it. One writer at a time.
 
         Args:
             alone: what no other block may do at once where several processes write; here there is never another.
+            lasting: False for what may be lost with the machine; here nothing is.
 
         Raises:
             NotKept: a row with that key is there.
@@ -158,15 +159,17 @@ class Connection:
             self._root.close()
 
 
-def insert(cursor: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
+def insert(cursor: duckdb.DuckDBPyConnection, table: str, rows: pa.Table, keep_first: bool = False) -> None:
     """Append an Arrow table whose columns are named as the target's: rows one by one cost fifty times as much.
+
+    Where several processes write, `keep_first` leaves out a row whose key is there already.
 
     `table` and the column names come from this package, never from a user.
     """
     if rows.num_rows == 0:
         return
     if not isinstance(cursor, duckdb.DuckDBPyConnection):
-        cursor.append(table, rows)
+        cursor.append(table, rows, keep_first)
         return
     columns = ", ".join(rows.column_names)
     cursor.register("incoming", rows)

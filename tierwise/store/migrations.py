@@ -150,3 +150,16 @@ def m006_grades_that_count(cursor: duckdb.DuckDBPyConnection) -> None:
     cursor.execute("""
         CREATE TABLE counting (run_id TEXT NOT NULL, scorer TEXT NOT NULL, author TEXT NOT NULL, created_at TIMESTAMP NOT NULL);
     """)
+
+
+@MIGRATIONS.append
+def m007_several_processes(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Who does which work, which requests are under way, and what is spent under each cap: only used where several processes write."""
+    cursor.execute("""
+        CREATE TABLE owners (owner TEXT PRIMARY KEY, until TIMESTAMP NOT NULL);
+        CREATE TABLE claims (name TEXT PRIMARY KEY, owner TEXT NOT NULL, spender TEXT NOT NULL);
+        CREATE TABLE passes (
+            id TEXT PRIMARY KEY, owner TEXT NOT NULL, lane TEXT NOT NULL, who TEXT NOT NULL, tokens DOUBLE NOT NULL,
+            taken_at TIMESTAMP NOT NULL, ended BOOLEAN NOT NULL);
+        CREATE TABLE spendings (name TEXT PRIMARY KEY, counted_usd DOUBLE NOT NULL);
+    """)

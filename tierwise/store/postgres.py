@@ -98,8 +98,14 @@ class Cursor:
         finally:
             cursor.close()
 
-    def append(self, table: str, rows: pa.Table) -> None:
+    def append(self, table: str, rows: pa.Table, keep_first: bool = False) -> None:
+        """`keep_first` leaves out a row whose key is there already."""
         columns = [[_kept(v) for v in column.to_pylist()] for column in rows.columns]
+        if keep_first:
+            places = ", ".join(f"${i + 1}" for i in range(rows.num_columns))
+            insert = f"INSERT INTO {table} ({', '.join(rows.column_names)}) VALUES ({places}) ON CONFLICT DO NOTHING"
+            self._raw.executemany(insert, list(zip(*columns, strict=True)))
+            return
         with self._raw.copy(f"COPY {table} ({', '.join(rows.column_names)}) FROM STDIN") as copy:
             for row in zip(*columns, strict=True):
                 copy.write_row(row)
@@ -156,11 +162,12 @@ class PostgresConnection:
                 cursor.execute("ROLLBACK")
 
     @contextmanager
-    def write(self, alone: str | None = None) -> Iterator[Cursor]:
+    def write(self, alone: str | None = None, lasting: bool = True) -> Iterator[Cursor]:
         """A cursor inside a transaction: all of the block is kept, or none of it.
 
         Args:
             alone: one block at a time has this name, in all copies of the app.
+            lasting: False does not wait for the disk; the last half second of such blocks may be lost with the server.
 
         Raises:
             NotKept: a row with that key is there.
@@ -168,6 +175,8 @@ class PostgresConnection:
         """
         with self._told(), self._pool.connection() as connection, connection.transaction(), connection.cursor(binary=True) as raw:
             cursor = Cursor(raw)
+            if not lasting:
+                cursor.execute("SET LOCAL synchronous_commit = off")
             if alone is not None:
                 cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", [alone])
             yield cursor
@@ -199,6 +208,7 @@ class PostgresConnection:
 
 def _configure(connection: Any) -> None:
     from psycopg.types.numeric import NumericBinaryLoader, NumericLoader
+    from psycopg.types.string import StrBinaryDumper, StrDumper
 
     class Number(NumericLoader):
         """A sum of whole numbers is a number here, not a Decimal."""
@@ -212,6 +222,8 @@ def _configure(connection: Any) -> None:
 
     connection.adapters.register_loader("numeric", Number)
     connection.adapters.register_loader("numeric", BinaryNumber)
+    for dumper in (StrDumper, StrBinaryDumper):  # text is sent as text: untyped, a list of it could be of anything
+        connection.adapters.register_dumper(str, dumper)
     connection.execute("SET timezone = 'UTC'")
     connection.execute(f"SET idle_in_transaction_session_timeout = '{WAIT_S}s'")
     connection.execute(f"SET lock_timeout = '{WAIT_S}s'")

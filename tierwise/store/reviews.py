@@ -211,6 +211,8 @@ class Reviews:
 
     def automatic(self, run_id: str, scorer: str, sample_ids: Sequence[str]) -> dict[tuple[str, str], float | None]:
         """The newest automatic grade of some prompts, by (sample_id, tier)."""
+        if not sample_ids:
+            return {}
         with self._connection.read() as cursor:
             rows = cursor.execute(
                 f"""SELECT sample_id, tier, value FROM (

@@ -101,13 +101,19 @@ class Runs:
             insert(cursor, "outcomes", outcome_rows(run_id, list(outcomes)))
             insert(cursor, "grades", grade_rows(run_id, list(grades)))
 
-    def done_cells(self, run_id: str) -> set[Cell]:
-        """Cells that have an outcome and need no call."""
+    def done_cells(self, run_id: str, sample_ids: Sequence[str] | None = None) -> set[Cell]:
+        """Cells that have an outcome and need no call; of some prompts only, where they are given."""
+        some, values = ("", []) if sample_ids is None else ("AND sample_id IN (SELECT unnest(?))", [list(sample_ids)])
         with self._connection.read() as cursor:
-            return set(cursor.execute("SELECT sample_id, tier, repeat FROM outcomes WHERE run_id = ?", [run_id]).fetchall())
+            return set(
+                cursor.execute(f"SELECT sample_id, tier, repeat FROM outcomes WHERE run_id = ? {some}", [run_id, *values]).fetchall()
+            )
 
     def answered(self, call_keys: Iterable[str], besides: str) -> dict[str, Outcome]:
         """The newest paid answer to each of these calls in other runs, by call key; `reused_from` names its run."""
+        wanted = list(call_keys)
+        if not wanted:
+            return {}
         columns = [f.name for f in fields(Outcome) if f.name != "reused_from"]
         mine, own = ("AND r.project_id = ?", [self._project]) if self._project else ("", [])
         with self._connection.read() as cursor:
@@ -118,7 +124,7 @@ class Runs:
                         WHERE o.call_key IN (SELECT unnest(?)) AND o.status IN ('ok', 'truncated') AND o.reused_from IS NULL
                               AND o.run_id <> ? {mine}
                     ) answers WHERE place = 1""",
-                [list(call_keys), besides, *own],
+                [wanted, besides, *own],
             ).fetchall()
         found = [Outcome(**dict(zip([*columns, "reused_from"], row, strict=True))) for row in rows]
         return {o.call_key: o for o in found}

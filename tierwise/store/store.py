@@ -7,6 +7,7 @@ from tierwise import settings
 from tierwise.store.attempts import Attempts
 from tierwise.store.audit import Audit
 from tierwise.store.backup import Backup, backup, load
+from tierwise.store.claims import Claims
 from tierwise.store.connection import Connection
 from tierwise.store.evalsets import EvalSets
 from tierwise.store.grades import Grades
@@ -42,6 +43,7 @@ class Store:
         self.evalsets = EvalSets(self._connection, project)
         self.runs = Runs(self._connection, project)
         self.attempts = Attempts(self._connection)
+        self.claims = Claims(self._connection)
         self.grades = Grades(self._connection)
         self.policies = Policies(self._connection, project)
         self.traffic = Traffic(self._connection, project)
