@@ -271,7 +271,12 @@ ENGINE = {
     "tierwise/runs/budget.py:of_person": "read",
     "tierwise/runs/budget.py:of_run": "read",
     "tierwise/runs/budget.py:of_today": "read",
+    "tierwise/runs/cluster.py:helping": "read",
     "tierwise/runs/execute.py:execute": "run",
+    "tierwise/runs/helping.py:help_with": "run",
+    "tierwise/runs/lease.py:alone": "read",
+    "tierwise/runs/lease.py:leading": "read",
+    "tierwise/runs/lease.py:working": "read",
     "tierwise/runs/plan.py:create_run": "run",
     "tierwise/runs/reuse.py:reusable": "read",
     "tierwise/verdicts.py:strengths": "read",
@@ -322,6 +327,7 @@ def arguments(world: World, me: str) -> dict[str, tuple]:
         "run_report": (run,),
         "results_file": (run, "csv"),
         "execute": (run.id,),
+        "help_with": (run.id,),
         "create_run": (run.evalset_id, run.tiers),
     }
 
@@ -334,7 +340,7 @@ def test_role_by_function_of_the_engine(world, role, monkeypatch):
     given = arguments(world, view.person.label)
     for where, action in ENGINE.items():
         path, _, name = where.partition(":")
-        if action == "read" or (action in MAY[role] and name in ("grade_by_models", "test_call", "ensure_demo")):
+        if action == "read" or (action in MAY[role] and name in ("grade_by_models", "test_call", "ensure_demo", "help_with")):
             continue  # reading is tried above; these would call out, or take long
         function = getattr(importlib.import_module(Path(path).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")), name)
         if action in MAY[role]:

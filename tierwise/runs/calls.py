@@ -155,7 +155,7 @@ class Calls:
                 return given
             if given.lost:
                 self._lease.lose()
-            elif await asyncio.to_thread(self._store.attempts.under_way, UNDER_WAY_S):
+            elif await asyncio.to_thread(self._store.claims.under_way, UNDER_WAY_S):
                 await asyncio.sleep(ROOM_LOOK_S)  # it may come out cheaper than was set aside for it
             else:
                 self._over(next(b for b in self._budgets if b.row == given.cap))

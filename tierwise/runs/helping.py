@@ -25,6 +25,7 @@ def help_with(store: Store, run_id: str, stop: Stop | None = None) -> int:
         BadInput: the store is this process's own, so nobody else can be at work.
         TierwiseError: a key is missing here.
     """
+    store.require("run")
     if not store.shared:
         raise BadInput("Only a run in a shared database can be helped with: set TIERWISE_DATABASE_URL.")
     run, stop = store.runs.get(run_id), Stop() if stop is None else stop

@@ -154,17 +154,6 @@ class Attempts:
                     deltas.append((0.0 if s.status == "refused" else reserved if s.cost_usd is None else s.cost_usd) - reserved)
         spending.book(cursor, spending.changes_by(sent, deltas))
 
-    def under_way(self, within_s: float) -> bool:
-        """Whether a request of any run, sent so lately, has not ended yet."""
-        with self._connection.read() as cursor:
-            return bool(
-                cursor.execute(
-                    """SELECT 1 FROM attempts a LEFT JOIN settlements s ON s.attempt_id = a.id
-                       WHERE s.attempt_id IS NULL AND a.sent_at > ? LIMIT 1""",
-                    [now() - timedelta(seconds=within_s)],
-                ).fetchall()
-            )
-
     def counted_on(self, day: date, person_id: str | None = None) -> float:
         """US dollars of all requests sent on a day (UTC), or of one person's; unknown costs at what was reserved."""
         theirs, values = ("", []) if person_id is None else ("AND a.person_id = ?", [person_id])

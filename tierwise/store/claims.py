@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from datetime import timedelta
 
 from tierwise.store.connection import Connection
+from tierwise.types import now
 
 LATER = "now()::TIMESTAMP + ? * INTERVAL '1 second'"
 
@@ -101,6 +103,17 @@ class Claims:
         """The request of this pass has ended; it still counts towards the minute."""
         with self._connection.write(lasting=False) as cursor:
             cursor.execute("UPDATE passes SET ended = TRUE WHERE id = ?", [taken])
+
+    def under_way(self, within_s: float) -> bool:
+        """Whether a request of any run, sent so lately, has not ended yet."""
+        with self._connection.read() as cursor:
+            return bool(
+                cursor.execute(
+                    """SELECT 1 FROM attempts a LEFT JOIN settlements s ON s.attempt_id = a.id
+                       WHERE s.attempt_id IS NULL AND a.sent_at > ? LIMIT 1""",
+                    [now() - timedelta(seconds=within_s)],
+                ).fetchall()
+            )
 
 
 def alive(cursor: object, owner: str) -> bool:
