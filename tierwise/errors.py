@@ -31,3 +31,7 @@ class NotSignedIn(TierwiseError):
 
 class NotAllowed(TierwiseError):
     """The person's role does not include this."""
+
+
+class StoreDamaged(TierwiseError):
+    """The workspace file cannot be read, or holds less than was confirmed."""

@@ -272,6 +272,7 @@ ENGINE = {
     "tierwise/runs/budget.py:of_run": "read",
     "tierwise/runs/budget.py:of_today": "read",
     "tierwise/runs/cluster.py:helping": "read",
+    "tierwise/runs/room.py:check_room": "read",
     "tierwise/runs/execute.py:execute": "run",
     "tierwise/runs/helping.py:help_with": "run",
     "tierwise/runs/lease.py:alone": "read",

@@ -53,6 +53,29 @@ def test_a_full_disk_is_told_and_nothing_kept_is_lost(small_disk):
         assert ("s1", "small", 0) in again.runs.done_cells(run.id)
 
 
+@pytest.mark.parametrize(("free", "size", "wanted"), [(199 * 2**20, 0, "200 MB"), (2_500 * 2**20, 1_300 * 2**20, "2,600 MB")])
+def test_a_run_is_not_started_without_room(store, monkeypatch, free, size, wanted):
+    import types
+
+    from tierwise.runs import room
+    from tierwise.runs.execute import execute
+    from tierwise.runs.queue import RunQueue
+
+    run = create_run(store, keep_prompts(store, 4), ladder())
+    monkeypatch.setattr(room.shutil, "disk_usage", lambda path: types.SimpleNamespace(free=free))
+    if size:
+        path = store.path.with_name("big")
+        path.touch()
+        os.truncate(path, size)  # no room is taken by it
+        monkeypatch.setattr(store, "path", path)
+    queue = RunQueue(store)
+    for start in (lambda: execute(store, run.id), lambda: queue.start(run.id)):
+        with pytest.raises(StoreFull, match=f"Not started.*{wanted}"):
+            start()
+    assert store.runs.get(run.id).status == "planned" and not queue.is_running(run.id)
+    queue.close()
+
+
 @pytest.mark.parametrize("harm", ["cut", "zeroed", "flipped"])
 def test_a_damaged_file_is_never_deleted_and_told_in_words(tmp_path, harm):
     import random

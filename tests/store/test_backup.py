@@ -23,12 +23,12 @@ def test_a_backup_has_every_row_and_goes_on_numbering(store, demo, tmp_path):
     store.attempts.commit(demo.id, [Intent(("a", "small", 0), 0.5), Intent(("b", "small", 0), 0.5)])
     done = store.backup(tmp_path / "copies" / "one.duckdb")
     assert done.rows["outcomes"] == 507 and done.rows["attempts"] == 2
+    assert [p.name for p in done.path.parent.iterdir()] == ["one.duckdb"]
     with Store(done.path) as copy:
         assert contents(copy) == contents(store)
         assert copy.evalsets.get(demo.evalset_id) == store.evalsets.get(demo.evalset_id)
         (new,) = copy.attempts.commit(demo.id, [Intent(("c", "small", 0), 0.5)])
         assert new == 3
-    assert [p.name for p in done.path.parent.iterdir()] == ["one.duckdb"]
 
 
 def test_a_backup_while_others_write_is_of_one_moment(store, tmp_path):

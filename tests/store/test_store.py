@@ -139,6 +139,23 @@ def test_a_second_process_is_told_which_one_has_the_file(store):
 
 
 @pytest.mark.parametrize("store", ["duckdb"], indirect=True)
+def test_a_second_command_ends_at_once_with_the_process_and_the_path(store):
+    for command in (["list", "runs"], ["recover"]):
+        shown = subprocess.run([sys.executable, "-m", "tierwise", *command], capture_output=True, text=True)
+        assert shown.returncode == 2 and "Traceback" not in shown.stderr
+        assert f"process {os.getpid()}" in shown.stderr and str(store.path) in shown.stderr
+    assert sorted(p.name for p in store.path.parent.iterdir()) == ["tierwise.duckdb", "tierwise.duckdb.tally", "tierwise.duckdb.wal"]
+
+
+@pytest.mark.parametrize("store", ["duckdb"], indirect=True)
+def test_no_default_of_a_column_calls_a_function(store):
+    """DuckDB could not read back the .wal of an ALTER TABLE on it."""
+    with store._connection.read() as cursor:
+        found = cursor.execute("SELECT table_name, column_default FROM duckdb_columns() WHERE column_default LIKE '%(%'").fetchall()
+    assert found == []
+
+
+@pytest.mark.parametrize("store", ["duckdb"], indirect=True)
 def test_the_database_can_read_no_file_and_no_setting_can_be_reopened(store, tmp_path):
     (tmp_path / "secret.txt").write_text("x")
     with store._connection.read() as cursor:

@@ -38,6 +38,29 @@ def restore(a: argparse.Namespace, store: Store) -> Result:
     )
 
 
+@command("recover", "Go on with what a damaged workspace still holds; the damaged files are kept.", lambda p: None)
+def recover(a: argparse.Namespace, store: Store) -> Result:
+    from tierwise.store.recovery import recover as keep_what_reads
+
+    done = keep_what_reads(settings.database())
+    lost = f"{done.missing:,} confirmed writes are gone" if done.missing else "No confirmed write is missing"
+    cut = (
+        f"; the last {done.wal_bytes - done.kept_bytes:,} of {done.wal_bytes:,} bytes of its .wal could not be read"
+        if done.kept_bytes < done.wal_bytes
+        else ""
+    )
+    return Result(
+        {
+            "workspace": str(settings.database()),
+            "kept": str(done.aside),
+            "missing_writes": done.missing,
+            "unread_bytes": done.wal_bytes - done.kept_bytes,
+        },
+        f"{lost}{cut}. {settings.database()} can be opened again; the damaged files are now {done.aside}. "
+        "A run that was going on may have paid for calls that the ledger no longer holds: compare it with the provider's own figures.",
+    )
+
+
 @command("ledger", "Every request of a run, and what it cost.", lambda p: p.add_argument("run", metavar="RUN"))
 def ledger(a: argparse.Namespace, store: Store) -> Result:
     found = store.runs.get(a.run)

@@ -11,6 +11,7 @@ from tierwise.runs import background, cluster, lease
 from tierwise.runs.budget import of_person, of_run, of_today
 from tierwise.runs.live import LiveRun
 from tierwise.runs.reuse import reusable
+from tierwise.runs.room import check_room
 from tierwise.runs.stopping import Stop
 from tierwise.scorers import SCORERS
 from tierwise.store import Store
@@ -56,6 +57,8 @@ def _execute(store: Store, run: Run, on_progress: Progress | None, budget_usd: f
     cells = all_cells(run, list(samples.values()))
     todo = [c for c in cells if c not in done]
     say = on_progress or (lambda done, total: None)
+    if todo:
+        check_room(store)
     if todo and not run.simulated:
         for tier in run.tiers:  # the run may have been planned elsewhere, and come in a file
             check_reach(f"Tier {tier.name!r}", tier)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tierwise.errors import TierwiseError
 from tierwise.runs.execute import execute
 from tierwise.runs.lease import Elsewhere, lead
+from tierwise.runs.room import check_room
 from tierwise.runs.stopping import Stop
 from tierwise.store import Store
 from tierwise.types import Run
@@ -57,7 +58,11 @@ class RunQueue:
 
         Args:
             as_seen: the store as whoever starts it may use it, so that what is spent counts as theirs; the queue's own without it.
+
+        Raises:
+            StoreFull: too little room on the disk.
         """
+        check_room(self._store)
         with self._lock:
             if run_id in self._going or self._elsewhere(self._store.runs.get(run_id)):
                 return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
-from tierwise.errors import BadInput, TierwiseError
+from tierwise.errors import BadInput, StoreDamaged, TierwiseError
+from tierwise.store import files
 from tierwise.store.connection import LOCKED, Connection, insert
 from tierwise.store.migrations import migrate
-from tierwise.types import now
 
 if TYPE_CHECKING:
     from tierwise.store.postgres import PostgresConnection as Shared
 
-PASSING = {"owners", "claims", "passes", "spendings"}
+PASSING = {"owners", "claims", "passes", "spendings", "tally"}
 """Tables that hold nothing worth keeping."""
 
 
@@ -60,18 +61,20 @@ def backup(connection: Connection | Shared, target: Path) -> Backup:
                     cursor.execute(f"DELETE FROM {_name(table)}")
                     insert(cursor, _name(table), rows)
                     wanted[table] = _count_and_hash(cursor, rows)
-                for sequence, last in source.execute(connection.SEQUENCES).fetchall():
+                for sequence, last in connection.numbers(source):
                     if last:
                         cursor.execute(copy.TAKE_NUMBERS, [sequence, last])
             with copy.read() as cursor:
                 got = _contents(cursor)
         finally:
             copy.close()
-        if any(got[table] != wanted[table] for table in got):
+        if any(got[table] != wanted[table] for table in got) or part.with_name(part.name + ".wal").exists():
             raise TierwiseError("The backup is not equal to the workspace; it was removed. Nothing else was changed. Try again.")
         os.replace(part, target)
     finally:
         _remove(part)
+    if not connection.shared:
+        files.note_copy(connection.path, target)
     return Backup(target, {table: count for table, (count, _) in wanted.items()})
 
 
@@ -98,7 +101,7 @@ def load(source: Path, connection: Shared) -> dict[str, int]:
                     target.execute(f"DELETE FROM {_name(table)}")
                     insert(target, _name(table), rows)
                     counts[table] = rows.num_rows
-                for sequence, last in cursor.execute(file.SEQUENCES).fetchall():
+                for sequence, last in file.numbers(cursor):
                     if last:
                         target.execute(connection.TAKE_NUMBERS, [sequence, last])
         finally:
@@ -118,12 +121,11 @@ def restore(source: Path, target: Path) -> Path | None:
     part, aside = target.with_name(target.name + ".part"), None
     shutil.copyfile(source, part)
     if target.exists():
-        Connection(target).close()  # refuses when another process has it, and takes in its .wal
-        aside = target.with_name(f"{target.stem}-replaced-{now():%Y%m%d-%H%M%S}{target.suffix}")
-        os.replace(target, aside)
-        wal = target.with_name(target.name + ".wal")
-        if wal.exists():
-            os.replace(wal, aside.with_name(aside.name + ".wal"))
+        with suppress(StoreDamaged):
+            Connection(target).close()  # refuses when another process has it, and takes in its .wal
+        aside = files.aside(target, "replaced")
+    for file in files.together(target):
+        os.replace(file, files.named_as(file, target, aside or files.aside(target, "replaced")))
     os.replace(part, target)
     return aside
 
@@ -169,5 +171,5 @@ def _name(table: str) -> str:
 
 
 def _remove(path: Path) -> None:
-    for found in (path, path.with_name(path.name + ".wal")):
+    for found in (path, *(path.with_name(path.name + end) for end in (".wal", ".tally"))):
         found.unlink(missing_ok=True)

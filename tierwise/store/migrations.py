@@ -1,10 +1,14 @@
-"""The schema, as a list of steps that are each applied once and remembered by name."""
+"""The schema, as a list of steps that are each applied once and remembered by name.
+
+A column's default may not call a function (`nextval`, `now`): DuckDB cannot read a .wal back in which such a table is altered, and a file
+whose process was killed then no longer opens.
+"""
 
 from collections.abc import Callable
 
 import duckdb
 
-from tierwise.store.connection import Connection
+from tierwise.store.connection import NUMBERED, Connection
 from tierwise.types import now
 
 MIGRATIONS: list[Callable[[duckdb.DuckDBPyConnection], None]] = []
@@ -13,7 +17,7 @@ MIGRATIONS: list[Callable[[duckdb.DuckDBPyConnection], None]] = []
 def migrate(connection: Connection) -> None:
     """Apply the steps that this file has not seen, each with its mark in one transaction."""
     with connection.write(alone="migrations") as cursor:
-        cursor.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TIMESTAMP DEFAULT now()::TIMESTAMP)")
+        cursor.execute("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TIMESTAMP)")
     with connection.read() as cursor:
         seen = {name for (name,) in cursor.execute("SELECT name FROM migrations").fetchall()}
     for step in MIGRATIONS:
@@ -22,7 +26,7 @@ def migrate(connection: Connection) -> None:
                 if cursor.execute("SELECT 1 FROM migrations WHERE name = ?", [step.__name__]).fetchone():
                     continue  # another copy of the app was quicker
                 step(cursor)
-                cursor.execute("INSERT INTO migrations (name) VALUES (?)", [step.__name__])
+                cursor.execute("INSERT INTO migrations VALUES (?, ?)", [step.__name__, now()])
 
 
 @MIGRATIONS.append
@@ -50,7 +54,7 @@ def m001_first_schema(cursor: duckdb.DuckDBPyConnection) -> None:
             reasoning_tokens INTEGER, call_key TEXT, reused_from TEXT, PRIMARY KEY (run_id, sample_id, tier, repeat));
         CREATE SEQUENCE grade_ids;
         CREATE TABLE grades (
-            id BIGINT DEFAULT nextval('grade_ids'), run_id TEXT NOT NULL, sample_id TEXT NOT NULL, tier TEXT NOT NULL,
+            id BIGINT, run_id TEXT NOT NULL, sample_id TEXT NOT NULL, tier TEXT NOT NULL,
             repeat INTEGER NOT NULL, value DOUBLE, scorer TEXT NOT NULL, reason TEXT, author TEXT NOT NULL, explanation TEXT NOT NULL,
             created_at TIMESTAMP NOT NULL);
         CREATE TABLE policies (
@@ -73,11 +77,11 @@ def m002_grading_by_people(cursor: duckdb.DuckDBPyConnection) -> None:
             session_id TEXT NOT NULL, position INTEGER NOT NULL, rater TEXT NOT NULL, claimed_at TIMESTAMP NOT NULL);
         CREATE SEQUENCE comparison_ids;
         CREATE TABLE comparisons (
-            id BIGINT DEFAULT nextval('comparison_ids'), run_id TEXT NOT NULL, sample_id TEXT NOT NULL, first_tier TEXT NOT NULL,
+            id BIGINT, run_id TEXT NOT NULL, sample_id TEXT NOT NULL, first_tier TEXT NOT NULL,
             second_tier TEXT NOT NULL, result DOUBLE, author TEXT NOT NULL, created_at TIMESTAMP NOT NULL);
         CREATE SEQUENCE mark_ids;
         CREATE TABLE marks (
-            id BIGINT DEFAULT nextval('mark_ids'), run_id TEXT NOT NULL, sample_id TEXT NOT NULL, tier TEXT NOT NULL, kind TEXT NOT NULL,
+            id BIGINT, run_id TEXT NOT NULL, sample_id TEXT NOT NULL, tier TEXT NOT NULL, kind TEXT NOT NULL,
             text TEXT NOT NULL, author TEXT NOT NULL, created_at TIMESTAMP NOT NULL);
     """)
 
@@ -97,6 +101,7 @@ def m003_traffic(cursor: duckdb.DuckDBPyConnection) -> None:
 def m004_grading_by_models(cursor: duckdb.DuckDBPyConnection) -> None:
     """What a paid request was for, what a grade by a model rests on, and each scorer's options in full as it was applied."""
     cursor.execute("""
+        ALTER TABLE grades ALTER COLUMN id DROP DEFAULT;
         ALTER TABLE attempts ADD COLUMN purpose TEXT DEFAULT 'answer';
         ALTER TABLE grades ADD COLUMN provenance TEXT;
         CREATE TABLE scorings (
@@ -163,3 +168,10 @@ def m007_several_processes(cursor: duckdb.DuckDBPyConnection) -> None:
             taken_at TIMESTAMP NOT NULL, ended BOOLEAN NOT NULL);
         CREATE TABLE spendings (name TEXT PRIMARY KEY, counted_usd DOUBLE NOT NULL);
     """)
+
+
+@MIGRATIONS.append
+def m008_no_functions_in_defaults(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Files of before had them, see above; numbers are given with the rows now."""
+    for table, column in (*((table, "id") for table in NUMBERED), ("migrations", "applied_at")):
+        cursor.execute(f"ALTER TABLE {table} ALTER COLUMN {column} DROP DEFAULT")

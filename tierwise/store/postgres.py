@@ -115,7 +115,6 @@ class PostgresConnection:
     """A pool of connections to the database that several copies of the app share."""
 
     shared = True
-    SEQUENCES = "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = current_schema()"
     TAKE_NUMBERS = "SELECT setval(CAST(? AS TEXT), ?)"
 
     def __init__(self, url: str) -> None:
@@ -160,6 +159,10 @@ class PostgresConnection:
                 yield cursor
             finally:
                 cursor.execute("ROLLBACK")
+
+    def numbers(self, cursor: Cursor) -> list[tuple[str, int | None]]:
+        """(sequence, last number given)."""
+        return cursor.execute("SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = current_schema()").fetchall()
 
     @contextmanager
     def write(self, alone: str | None = None, lasting: bool = True) -> Iterator[Cursor]:
