@@ -39,6 +39,11 @@ _add("log_tokens", "tokens", "Length of the last user message, four characters a
 _add("numbers", "numbers", "Numbers in the text.", True)
 _add("number_share", "share of numbers", "Numbers among all words.")
 _add("digit_share", "share of digits", "Digits among all characters.")
+_add(
+    "largest_number", "size of the largest number", "Digits before the point of the largest number, and a tenth for each unit of its first."
+)
+_add("decimals", "decimal numbers", "Numbers with a point.", True)
+_add("money_percent", "money and per cent signs", "Signs such as $, € and %.", True)
 _add("code_marks", "code marks", "Code fences, definitions, braces, arrows and calls.", True)
 _add("maths_marks", "maths marks", "Operators, equals signs, TeX commands and sums between numbers.", True)
 _add("question_marks", "question marks", "Question marks.", True)

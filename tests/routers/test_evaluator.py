@@ -76,6 +76,15 @@ def test_the_text_of_a_content(content, text):
     assert evaluator.features(user(content)) == evaluator.features(user(text))
 
 
+@pytest.mark.parametrize(("text", "largest", "decimals", "money"), [
+    ("none here", 0.0, 0, 0), ("7 apples", 1.7, 0, 0), ("pay $1,250.50 or 12%", 4.1, 1, 2), ("0.75 of 30", 2.3, 1, 0),
+    ("call 4915112345678", 12.4, 0, 0), ("€٣٤", 2.0, 0, 1)])  # fmt: skip
+def test_the_size_of_numbers(text, largest, decimals, money):
+    found = evaluator.features(user(text))
+    assert found["largest_number"] == pytest.approx(largest)
+    assert (found["decimals"], found["money_percent"]) == (math.log1p(decimals), math.log1p(money))
+
+
 def test_only_the_last_user_message_is_read():
     long = [{"role": "system", "content": "prove this"}, *user("first why"), {"role": "assistant", "content": "because"}, *user("thanks")]
     found, alone = evaluator.features(long), evaluator.features(user("thanks"))

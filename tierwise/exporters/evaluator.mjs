@@ -79,14 +79,21 @@ function terms(text) {
 
 const first = (text) => String.fromCodePoint(text.codePointAt(0));
 
+function magnitude(number) {
+  const whole = number.split(".")[0].replaceAll(",", "");
+  return Math.min(size(whole), 12) + Math.max("0123456789".indexOf(first(whole)), 0) / 10;
+}
+
 function features(messages) {
   const whole = requestText(messages), text = clip(whole), found = words(whole);
   const length = Math.max(size(text), 1), n = Math.max(found.length, 1);
-  const alphabetic = found.filter((w) => !IS_DIGIT.test(first(w))), numbers = found.length - alphabetic.length;
+  const alphabetic = found.filter((w) => !IS_DIGIT.test(first(w))), numbers = found.filter((w) => IS_DIGIT.test(first(w)));
   const lines = text.split("\n");
   const roles = messages.map((m) => field(m, "role"));
   const out = {
-    log_tokens: log1p(tokens(whole)), numbers: log1p(numbers), number_share: numbers / n, digit_share: count(text, DIGITS) / length,
+    log_tokens: log1p(tokens(whole)), numbers: log1p(numbers.length), number_share: numbers.length / n, digit_share: count(text, DIGITS) / length,
+    largest_number: numbers.reduce((most, w) => Math.max(most, magnitude(w)), 0),
+    decimals: log1p(numbers.filter((w) => w.includes(".")).length), money_percent: log1p(count(text, /[$%€£¥]/gu)),
     code_marks: log1p(count(text, CODE)), maths_marks: log1p(count(text, MATHS)), question_marks: log1p(count(text, /[?？]/gu)),
     opens_what: Number(["what", "which", "who", "when", "where"].includes(found[0])),
     asks_why_how: Number(found.includes("why") || found.includes("how")),

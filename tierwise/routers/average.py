@@ -1,4 +1,4 @@
-"""The mean of three routers that err in different ways, helped by length while there is little to learn from."""
+"""The mean of four routers that err in different ways, helped by length while there is little to learn from."""
 
 from tierwise.routers import ROUTERS
 from tierwise.routers.base import Fitted, RouterData
@@ -12,12 +12,15 @@ LENGTH_MOST, LENGTH_PROMPTS = 1.0, 300.0
 
 @ROUTERS.add("average")
 class Average:
-    """Request types, logistic regression and forest, averaged after each is turned into ranks; and length, the less the more is known."""
+    """Request types, two logistic regressions and a forest, averaged after each is turned into ranks; and length, the less the more is known.
+
+    The two regressions read the same prompts, one word by word and one by latent topics: their errors differ most where labels are few.
+    """
 
     name = "average"
-    title = "Average of three"
-    summary = "The mean of request types, logistic regression and forest; with few grades, length counts too."
-    members = ("table", "logistic", "forest")
+    title = "Average of four"
+    summary = "The mean of request types, words, topics and a forest; with few grades, length counts too."
+    members = ("table", "logistic", "topics", "forest")
 
     def fit(self, data: RouterData, seed: int = 0) -> Fitted:
         fitted = [(name, data.fitted(name, seed)) for name in self.members]
@@ -25,8 +28,8 @@ class Average:
         weight = round(min(LENGTH_MOST, LENGTH_PROMPTS / len(data)), 4)
         members = [{"weight": 1, "spec": ranked(f.spec, f.score(data.prompts))} for _, f in fitted]
         members.append({"weight": weight, "spec": ranked(prior.spec, prior.score(data.prompts))})
-        lines = [f"{ROUTERS[name].title}: {line}" for name, f in fitted for line in f.lines[:4]]
-        lines.append(f"Length: longer prompts are harder (counts {weight:.2f} beside 1 for each of the three).")
+        lines = [f"{ROUTERS[name].title}: {line}" for name, f in fitted for line in f.lines[:3]]
+        lines.append(f"Length: longer prompts are harder (counts {weight:.2f} beside 1 for each of the four).")
         return Fitted({"type": "mean", "members": members}, tuple(lines))
 
 
