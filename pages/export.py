@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from tierwise.types import Policy
-from tierwise.ui import figures, holding, packing, parts, sharing, state
+from tierwise.ui import figures, holding, packing, parts, sharing, state, watching
 from tierwise.ui.frame import TUNE, require_frame
 from tierwise.ui.parts import Figure
 from tierwise.ui.proof import proof
@@ -93,6 +93,7 @@ with left:
     evidence(policy)
     sharing.policy_report(policy)
     holding.still_holds(policy)
+    watching.keep_watching(policy)
 with below:
     proof(policy)
 with right:

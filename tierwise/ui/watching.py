@@ -1,0 +1,88 @@
+"""A policy in use: what it takes to watch it, and what its shadow pairs say."""
+
+import pandas as pd
+import streamlit as st
+
+from tierwise.types import Policy
+from tierwise.ui import figures, parts, state
+
+VIEWS = ("Plan", "Shadow pairs", "Traffic")
+WORDS = {"holds": ("green", ":material/check:"), "look": ("orange", ":material/visibility:"), "tune again": ("red", ":material/refresh:")}
+
+
+def keep_watching(policy: Policy) -> None:
+    """Shadow sampling planned, its pairs read, and the traffic compared; one at a time."""
+    with st.expander("Keep watching it", icon=":material/monitoring:"):
+        view = st.segmented_control("Watch", VIEWS, default=VIEWS[0], required=True, key="watch", label_visibility="collapsed")
+        with parts.guard():
+            {VIEWS[0]: _plan, VIEWS[1]: _pairs, VIEWS[2]: _traffic}[view](policy)
+
+
+def _plan(policy: Policy) -> None:
+    from tierwise.adaptive import plan, with_shadow
+
+    st.caption("Let the last tier answer a few of the requests sent down as well, and grade both answers: the alarm then sees a loss.")
+    with st.container(horizontal=True):
+        a_day = st.number_input("Requests a day", 1, 1_000_000_000, 10_000, 1_000, key="watch_volume", width=160)
+        rate = st.number_input("Shadowed, %", 0.1, 100.0, 5.0, 1.0, key="watch_rate", width=140)
+        grading = st.number_input("Grading a pair, $", 0.0, 100.0, 0.0, 0.001, format="%.4f", key="watch_grading", width=160)
+    found = plan(policy, a_day, rate / 100, grading_usd=grading)
+    row = [
+        parts.Figure("Pairs a day", f"{found.pairs_a_day:,.0f}", f"tolerating {found.tolerated * 100:.1f} pts on them"),
+        parts.Figure(
+            "Price a day",
+            "not known" if found.price_a_day is None else figures.dollars(found.price_a_day),
+            "" if found.price_share is None else f"{found.price_share:.1%} of what routing saves",
+        ),
+        parts.Figure("False alarms", f"≤ 1 in {found.false_alarm_days:,.0f} days", f"limit {found.limit:,.0f} pairs"),
+    ]
+    parts.figures(row, columns=3)
+    if found.delays:
+        frame = pd.DataFrame(
+            [
+                {"loss of routed-down requests": f"{d.loss * 100:.0f} pts", "pairs": d.pairs, "days until seen (median, simulated)": d.days}
+                for d in found.delays
+            ]
+        )
+        st.dataframe(frame.round(1), hide_index=True, placeholder="", alt="Days until a loss is seen, by its size")
+    if st.button("Write it into the policy", key="watch_save", icon=":material/save:"):
+        kept = state.store().policies.add(with_shadow(policy, rate / 100))
+        st.toast(f"Saved {kept.version}", icon=":material/check:")
+
+
+def _pairs(policy: Policy) -> None:
+    from tierwise.adaptive import read_pairs, standing
+
+    st.caption("A file with the grades of both answers, a row a pair: columns served and frontier (0 to 1), time if known.")
+    given = st.file_uploader("Shadow pairs", type=["csv", "tsv", "jsonl", "json", "parquet", "xlsx"], key=f"pairs_{policy.id}")
+    if given is None:
+        return
+    pairs = read_pairs(given.getvalue(), given.name)
+    found = standing(policy, pairs)
+    _shown(found)
+    low, high = found.loss_ci95
+    said = f"Routed-down answers lose {found.loss * 100:.1f} points [{low * 100:.1f}, {high * 100:.1f}] over {len(pairs):,} pairs."
+    parts.notes([said], icon=":material/info:")
+
+
+def _traffic(policy: Policy) -> None:
+    from tierwise.adaptive import drift, standing
+    from tierwise.ui import packing
+
+    sets = state.store().evalsets.list()
+    by_id = {info.id: info for info in sets}
+    if not sets:
+        st.caption("Draw a prompt set from the present traffic first.")
+        return
+    st.caption("Compares what is asked now with the prompts that the policy was tuned on.")
+    key = st.selectbox("Prompts of now", list(by_id), format_func=lambda i: by_id[i].name, key=f"drift_{policy.id}")
+    if st.button("Compare", key="drift_go", icon=":material/play_arrow:"):
+        _shown(standing(policy, (), drift(policy, packing.samples(policy), state.store().evalsets.get(key).samples)))
+
+
+def _shown(found) -> None:
+    from tierwise.adaptive.advice import PLAIN
+
+    color, icon = WORDS[found.word]
+    st.badge(PLAIN[found.word], icon=icon, color=color)
+    parts.notes([*found.reasons, found.next_step], icon=":material/arrow_right:")
