@@ -20,6 +20,7 @@ from tierwise.routers.crossfit import folds_of, mid_ranks
 from tierwise.types import OutcomeMatrix, Sample
 
 LEARNED = ("table", "tree", "logistic", "forest", "average")
+EXPORTABLE = [n for n, r in ROUTERS.items() if getattr(r, "exportable", True) and not getattr(r, "needs_options", False)]
 SYSTEM = {"role": "system", "content": "Be brief."}
 TURNS = (SYSTEM, {"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes?"},
          {"role": "user", "content": "prove that 2+2=4"})  # fmt: skip
@@ -60,7 +61,7 @@ SAME = {name: partial(constant, value) for name, value in (("right", 1.0), ("wro
 UNLEARNABLE = SAME | {"one-sided": one_sided, "alike": alike}
 
 
-@pytest.mark.parametrize("name", ROUTERS)
+@pytest.mark.parametrize("name", [n for n in ROUTERS if not getattr(ROUTERS[n], "needs_options", False)])
 def test_a_router_says_what_it_is_and_what_it_has_learned(name):
     entry = ROUTERS[name]
     assert entry.name == name and entry.title and entry.summary.endswith(".")
@@ -68,7 +69,7 @@ def test_a_router_says_what_it_is_and_what_it_has_learned(name):
     assert lines and all(isinstance(line, str) and line.endswith(".") and "nan" not in line for line in lines)
 
 
-@pytest.mark.parametrize("name", [n for n in ROUTERS if getattr(ROUTERS[n], "exportable", True)])
+@pytest.mark.parametrize("name", EXPORTABLE)
 def test_a_spec_runs_in_a_gateway_exactly_as_in_bulk(name):
     """From JSON and back: what is exported is what was measured, on known prompts and on odd ones."""
     fitted = ROUTERS[name]().fit(labels())
@@ -88,7 +89,7 @@ def test_every_kind_of_spec_is_scored_in_bulk_as_one_by_one(kind):
         assert np.abs(scores(spec, Prompts(samples)) - single).max() <= 1e-9
 
 
-@pytest.mark.parametrize("name", [n for n in ROUTERS if getattr(ROUTERS[n], "exportable", True)])
+@pytest.mark.parametrize("name", EXPORTABLE)
 def test_a_router_is_the_same_for_a_seed(name):
     first, again = (ROUTERS[name]().fit(RouterData.of(make_matrix(150, seed=2)), seed=7) for _ in range(2))
     assert first.spec == again.spec and first.lines == again.lines
@@ -96,7 +97,7 @@ def test_a_router_is_the_same_for_a_seed(name):
         assert ROUTERS[name]().fit(labels(), seed=8).spec != first.spec
 
 
-@pytest.mark.parametrize("name", [n for n in ROUTERS if getattr(ROUTERS[n], "exportable", True)])
+@pytest.mark.parametrize("name", EXPORTABLE)
 @pytest.mark.parametrize("kind", UNLEARNABLE)
 def test_labels_or_prompts_without_a_difference_are_no_error(name, kind):
     data = UNLEARNABLE[kind]()

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tierwise.answers import Answers
-from tierwise.cli.command import Result, command, finite, names, read, say
+from tierwise.cli.command import Result, command, finite, names, pairs, read, say
 from tierwise.errors import BadInput, NotFound, NotReady
 from tierwise.store import Store
 from tierwise.types import OutcomeMatrix, Policy, Sample
@@ -21,6 +21,7 @@ def _tune_arguments(p: argparse.ArgumentParser) -> None:
                    help="max-loss (0.01 is a point), max-cost (USD per 1,000), min-quality, min-quality:TYPE, max-latency-p95 (seconds), "
                         "wrong-answer-usd; several hold together")
     p.add_argument("--router", default="auto", help="auto, a router's name, cascade, or cascade:A+B")
+    p.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="of the router: key=difficulty, url=https://...")
     p.add_argument("--mode", default="standard", metavar="standard | strict | anytime",
                    help="strict: half the prompts choose, half judge; anytime: the promise may be asked for again after adding prompts")
     p.add_argument("--delta", type=float, default=0.10, help="the certificate may be wrong with this probability")
@@ -43,6 +44,7 @@ def tune(a: argparse.Namespace, store: Store) -> Result:
     from tierwise.grading import matrix
     from tierwise.human import human_grades
     from tierwise.policy import make_policy
+    from tierwise.routers import router_options
     from tierwise.terms import Terms, parse_pins
     from tierwise.traffic import weighed
     from tierwise.tuning import tune as tuner
@@ -63,7 +65,8 @@ def tune(a: argparse.Namespace, store: Store) -> Result:
 
         say("Looking for the best ladder of two or three models")
         told = list(pool(matrix_used, aim, a.seed).words)
-    tuned = tuner(matrix_used, aim=aim, router=a.router, delta=a.delta, seed=a.seed, tiers=models, progress=lambda what, _: say(what),
+    options = router_options(a.router, pairs(a.option, "--option"))
+    tuned = tuner(matrix_used, aim=aim, router=a.router, options=options, delta=a.delta, seed=a.seed, tiers=models, progress=lambda what, _: say(what),
                   answers=answers, mode=a.mode, human=human, terms=terms, traffic=weighing)  # fmt: skip
     data = tuned.to_json()
     data["warnings"] = [*told, *data["warnings"]]

@@ -46,7 +46,11 @@ def show_router(request_types: Sequence[str]) -> str:
     """Which router scores the prompts; its options as JSON text, empty where it has none to set."""
     from tierwise.routers import ROUTERS
 
-    entries = {"auto": "Best measured here"} | {n: r.title for n, r in ROUTERS.items() if getattr(r, "exportable", True) and n != "random"}
+    entries = {"auto": "Best measured here"} | {
+        n: r.title
+        for n, r in ROUTERS.items()
+        if getattr(r, "exportable", True) and not getattr(r, "needs_options", False) and n != "random"
+    }
     st.selectbox(
         "Router",
         list(entries),
