@@ -125,8 +125,7 @@ def terms(text):
     return single + list(map(" ".join, itertools.pairwise(single)))
 
 
-def _magnitude(number):
-    """About 1 + log10 of a number: the digits before its point (12 at most: longer ones are names), and a tenth for each unit of the first."""
+def _magnitude(number):  # about 1 + log10: digits before the point (12 at most: longer ones are names), a tenth for each unit of the first
     whole = number.split(".")[0].replace(",", "")
     return min(len(whole), 12) + max("0123456789".find(whole[0]), 0) / 10
 
@@ -138,7 +137,6 @@ def features(messages, metadata=None, reading=None):
     text, log = _clip(whole), math.log1p
     size, count = max(len(text), 1), max(len(found), 1)
     letters = {w: n for w, n in counts.items() if not w[0].isdigit()}
-    figures = {w: n for w, n in counts.items() if w[0].isdigit()}
     alphabetic = sum(letters.values())
     numbers = len(found) - alphabetic
     rare, lines, fresh = _rare(text), text.split("\n"), "\n" + text
@@ -155,8 +153,8 @@ def features(messages, metadata=None, reading=None):
         "numbers": log(numbers),
         "number_share": numbers / count,
         "digit_share": many(_DIGITS, str.isdigit) / size,
-        "largest_number": max(map(_magnitude, figures), default=0.0),
-        "decimals": log(sum(n for w, n in figures.items() if "." in w)),
+        "largest_number": max((_magnitude(w) for w in counts if w not in letters), default=0.0),
+        "decimals": log(sum(n for w, n in counts.items() if "." in w)),
         "money_percent": log(sum(map(text.count, MONEY))),
         "code_marks": log(marks(*_CODE, _CODE_END) - (marks(_TWICE) if "()" in text else 0)),
         "maths_marks": log(many(_MATHS, _RARE_MATHS.__contains__) + marks(_TEX, _SUM if any(map(str.isdecimal, rare)) else _PLAIN_SUM)),
