@@ -105,7 +105,7 @@ def grade_outcomes(
 
 def record_manual(
     store: Store, run_id: str, sample_id: str, tier: str, value: float | None, author: str,
-    explanation: str = "", repeat: int = 0, reason: str | None = None,
+    explanation: str = "", repeat: int = 0, reason: str | None = None, provenance: str | None = None,
 ) -> Grade:  # fmt: skip
     """Append a person's grade of one answer. It counts from now on, whatever automatic grades come; of two such the newer wins.
 
@@ -128,7 +128,8 @@ def record_manual(
         raise BadInput(f"Run {run.name!r} has no tier {tier!r}. Tiers: {', '.join(t.name for t in run.tiers)}.")
     if (tier, repeat) not in store.reviews.answers(run.id, sample_id):
         raise BadInput(f"Run {run.name!r} has no answer of {tier} to prompt {sample_id!r}{f', repeat {repeat}' if repeat else ''}.")
-    grade = Grade(sample_id, tier, None if value is None else float(value), MANUAL, repeat, reason, author, explanation)
+    grade = Grade(sample_id, tier, None if value is None else float(value), MANUAL, repeat, reason, author, explanation,
+                  provenance=provenance)  # fmt: skip
     store.grades.add(run.id, [grade])
     return grade
 

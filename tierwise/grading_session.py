@@ -1,5 +1,6 @@
 """A person at work on a queue: what to grade next, and what has been said so far. Nothing is held in memory: a reload loses nothing."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -8,6 +9,8 @@ from uuid import uuid4
 import numpy as np
 import pandas as pd
 
+from tierwise import criteria
+from tierwise.anchors import due
 from tierwise.errors import BadInput, NotReady
 from tierwise.evalsets.content import evalset_of
 from tierwise.grading import AUTOMATIC, UNDONE, record_manual
@@ -20,9 +23,10 @@ from tierwise.types import EvalSetInfo, OutcomeMatrix, Run
 VALUES: dict[Scale, tuple[float, ...]] = {
     "pass_fail": (0.0, 1.0),
     "one_to_five": (0.0, 0.25, 0.5, 0.75, 1.0),
+    "criteria": (0.0, 0.25, 0.5, 0.75, 1.0),
     "pairwise": (1.0, 0.5, 0.0),
 }
-"""What the keys 1, 2, .. stand for; of a pair: the first is better, a tie, the second is better."""
+"""What the keys 1, 2, .. stand for; of a pair: the first is better, a tie, the second is better. Of criteria each is said so in turn."""
 
 
 def start_session(
@@ -35,6 +39,8 @@ def start_session(
     """
     if scale not in VALUES:
         raise BadInput(f"There is no scale called {scale!r}. There are: {', '.join(VALUES)}.")
+    if (scale == "criteria") != bool(options.get("criteria")):
+        raise BadInput("The scale called criteria needs criteria, and no other has them.")
     session = GradingSession(uuid4().hex[:12], matrix.run.id, rater_name(rater), scale, matrix.scorer, **options)
     # strata by what people said would no longer be drawn from at random
     judged = replace(matrix, quality=human_grades(store, matrix).judge)
@@ -64,6 +70,10 @@ class Turn:
     """The answers of the prompt, in the order of the screen."""
     at: int
     """Which of them is to be graded; 0 for a pair."""
+    criterion: int = 0
+    """Which of the session's criteria is asked; those before it have been said."""
+    again: bool = False
+    """Graded by this person before, and asked again to see whether they say the same."""
 
     @property
     def tier(self) -> str:
@@ -98,11 +108,9 @@ class Desk:
             rows = reviews.comparisons(run, self.rater).drop_duplicates("sample_id", keep="last").dropna(subset="result")
             found += [Said(r.sample_id, r.first_tier, "comparison", r.result, r.created_at) for r in rows.itertuples()]
         else:
-            rows = reviews.grades_of(run, self.rater)
-            rows = rows[rows["value"].notna()]
+            rows = self._grades[self._grades["value"].notna()]
             found += [Said(r.sample_id, r.tier, "grade", r.value, r.created_at) for r in rows.itertuples()]
-        marks = reviews.marks(run, self.rater)
-        skips = marks[marks["kind"].isin(["skip", "unskip"])].drop_duplicates(["sample_id", "tier"], keep="last")
+        skips = self._marks[self._marks["kind"].isin(["skip", "unskip"])].drop_duplicates(["sample_id", "tier"], keep="last")
         found += [Said(r.sample_id, r.tier, "skip", None, r.created_at) for r in skips[skips["kind"] == "skip"].itertuples()]
         mine = {i.sample_id for i in self.items}
         return {(s.sample_id, s.tier): s for s in sorted(found, key=lambda s: s.created_at) if s.sample_id in mine}
@@ -121,25 +129,66 @@ class Desk:
 
     def turn(self) -> Turn | None:
         """What was left open, else a prompt that this rater takes now; None when the queue has no more for them."""
+        if (again := self._anchor()) is not None:
+            return again
         for position in self.store.reviews.claimed(self.session.id, self.rater):
             item = self.items[position]
             at = self.open(item)
             if at is not None:
-                return Turn(item, self.order(item), at)
+                return self._turn(item, at)
         while (position := self.store.reviews.claim(self.session, self.rater)) is not None:
             item = self.items[position]
             at = self.open(item)
             if at is not None:
-                return Turn(item, self.order(item), at)
+                return self._turn(item, at)
         return None
 
+    def _turn(self, item: Item, at: int, again: bool = False) -> Turn:
+        order = self.order(item)
+        return Turn(item, order, at, len(self.criteria_said(item.sample_id, order[at])), again)
+
+    def _anchor(self) -> Turn | None:
+        """An answer to ask again, where one is due."""
+        every = self.session.anchors
+        if not every or self.session.scale == "pairwise" or len(self.said) < every:
+            return None
+        graded = [(s.sample_id, s.tier) for s in self.said.values() if s.kind == "grade"]
+        found = due(self.store.reviews.history_of(self.session.run_id, self.rater), graded, every, self.session.seed)
+        item = next((i for i in self.items if found and i.sample_id == found[0]), None)
+        order = self.order(item) if item else ()
+        return self._turn(item, order.index(found[1]), again=True) if item and found[1] in order else None
+
+    def criteria_said(self, sample_id: str, tier: str) -> list[float]:
+        """What this rater said of the first criteria of an answer, since its newest grade."""
+        if self.session.scale != "criteria":
+            return []
+        return criteria.said(self._marks, self._grades, sample_id, tier)
+
+    @cached_property
+    def _marks(self) -> pd.DataFrame:
+        return self.store.reviews.marks(self.session.run_id, self.rater)
+
+    @cached_property
+    def _grades(self) -> pd.DataFrame:
+        return self.store.reviews.grades_of(self.session.run_id, self.rater)
+
     def grade(self, turn: Turn, value: float) -> None:
-        """Say it, and keep it."""
-        if self.session.scale == "pairwise":
+        """Say it, and keep it. Of criteria each is kept as it is said, and the last one makes the grade: their weighted mean."""
+        if self.session.scale == "criteria":
+            self._criterion(turn, float(value))
+        elif self.session.scale == "pairwise":
             first, second = turn.shown
             self.store.reviews.add_comparison(self.session.run_id, Comparison(turn.item.sample_id, first, second, float(value), self.rater))
         else:
             record_manual(self.store, self.session.run_id, turn.item.sample_id, turn.tier, value, self.rater)
+
+    def _criterion(self, turn: Turn, value: float) -> None:
+        asked, values = self.session.criteria, [*self.criteria_said(turn.item.sample_id, turn.tier), value]
+        if len(values) < len(asked):
+            self.mark(turn, "criterion", json.dumps({"name": asked[len(values) - 1][0], "value": value}, ensure_ascii=False))
+        else:
+            mean, told, kept = criteria.weighed(asked, values)
+            record_manual(self.store, self.session.run_id, turn.item.sample_id, turn.tier, mean, self.rater, told, provenance=kept)
 
     def skip(self, turn: Turn) -> None:
         """Leave it to somebody else."""
@@ -147,9 +196,10 @@ class Desk:
 
     def mark(self, turn: Turn, kind: str, text: str = "") -> None:
         self.store.reviews.add_mark(self.session.run_id, Mark(turn.item.sample_id, kind, self.rater, turn.tier, text))
+        self.__dict__.pop("_marks", None)
 
     def flagged(self, turn: Turn) -> bool:
-        rows = self.store.reviews.marks(self.session.run_id, self.rater)
+        rows = self._marks
         rows = rows[(rows["sample_id"] == turn.item.sample_id) & (rows["tier"] == turn.tier) & rows["kind"].isin(["flag", "unflag"])]
         return bool(len(rows)) and rows["kind"].iloc[-1] == "flag"
 
@@ -158,7 +208,10 @@ class Desk:
         return next(reversed(self.said.values()), None)
 
     def undo(self) -> Said | None:
-        """Take the newest back with a new row; it is then open again. None when there is nothing to take back."""
+        """Take the newest back with a new row; it is then open again. None when there is nothing to take back, or only a criterion was."""
+        if self.session.scale == "criteria" and (turn := self.turn()) is not None and turn.criterion:
+            self.mark(turn, "uncriterion")
+            return None
         said = self.last()
         if said is None:
             return None

@@ -189,3 +189,29 @@ def test_odd_names(app: App, name):
         assert any("stands for automatic grades" in t.value for t in app.at.text)
     else:
         assert not any(name in m.value for m in app.at.markdown) and any(name in t.value for t in app.at.text)
+
+
+def test_criteria_are_asked_one_after_another(app: App):
+    app.open("grade")
+    app.at.segmented_control(key="scale").set_value("criteria")
+    app.run()
+    app.at.text_area(key="criteria").set_value("Correct = 3\n![x](http://127.0.0.1:9/x.png)")
+    start(app, scale="criteria")
+    assert "1 of 2" in app.badges() and any(t.value == "Correct" for t in app.at.text)
+    press(app, "Perfect")
+    assert "2 of 2" in app.badges() and not len(grades(app))
+    press(app, "Undo")
+    assert "1 of 2" in app.badges()
+    press(app, "Perfect")
+    press(app, "Bad")
+    assert grades(app)["value"].tolist() == [0.75] and "you said 75%" in captions(app).replace("\u202f", "").replace(" %", "%")
+    assert not any("127.0.0.1" in m.value for m in app.at.markdown)
+
+
+def test_compare_says_whether_grades_are_steady(app: App):
+    start(app)
+    for n in range(66):
+        press(app, ("Right", "Wrong")[n % 2])
+    app.open("compare", compare_view="Human grades")
+    texts = " ".join(t.value for t in app.at.text)
+    assert "Ana, asked the same again" in texts and "Ana against the automatic grades: " in texts and "p = " in texts

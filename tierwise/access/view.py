@@ -106,6 +106,7 @@ RULES: dict[str, Rule] = {
     "reviews.marks": Rule("read", "run"),
     "reviews.comparisons": Rule("read", "run"),
     "reviews.grades_of": Rule("read", "run"),
+    "reviews.history_of": Rule("read", "run"),
     "reviews.automatic": Rule("read", "run"),
     "reviews.answers": Rule("read", "run"),
     "shares.add": Rule("share", "shared", note=lambda token, s: ("shared", s.kind, s.object_id, s.id)),

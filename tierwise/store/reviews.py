@@ -15,8 +15,8 @@ from tierwise.errors import NotFound
 from tierwise.store.connection import Connection, insert
 from tierwise.types import now
 
-Scale = Literal["pass_fail", "one_to_five", "pairwise"]
-MarkKind = Literal["skip", "unskip", "flag", "unflag", "comment"]
+Scale = Literal["pass_fail", "one_to_five", "criteria", "pairwise"]
+MarkKind = Literal["skip", "unskip", "flag", "unflag", "comment", "criterion", "uncriterion"]
 
 ABANDONED = timedelta(minutes=30)
 """A prompt taken and not graded for this long is given to another rater."""
@@ -60,6 +60,10 @@ class GradingSession:
     """The policy that the queue serves, in words."""
     epsilon: float = 0.02
     delta: float = 0.1
+    criteria: tuple[tuple[str, float], ...] = ()
+    """Name and weight of each, for the scale of that name."""
+    anchors: int = 0
+    """After so many answers one that this person has graded before is asked again, unannounced; 0 for never."""
     created_at: datetime = field(default_factory=now)
 
 
@@ -126,7 +130,7 @@ class Reviews:
                    WHERE run_id = ? ORDER BY created_at DESC, id""",
                 [run_id],
             ).fetchall()
-        return [GradingSession(*r[:5], **json.loads(r[5]), created_at=r[6]) for r in rows]
+        return [_session(r) for r in rows]
 
     def session(self, session_id: str) -> GradingSession:
         with self._connection.read() as cursor:
@@ -209,6 +213,15 @@ class Reviews:
                 [run_id, author],
             ).df()
 
+    def history_of(self, run_id: str, author: str) -> pd.DataFrame:
+        """Every row of this person's grades, oldest first: sample_id, tier, value, created_at."""
+        with self._connection.read() as cursor:
+            return cursor.execute(
+                """SELECT sample_id, tier, value, created_at FROM grades
+                   WHERE run_id = ? AND author = ? AND scorer = 'manual' AND repeat = 0 ORDER BY id""",
+                [run_id, author],
+            ).df()
+
     def automatic(self, run_id: str, scorer: str, sample_ids: Sequence[str]) -> dict[tuple[str, str], float | None]:
         """The newest automatic grade of some prompts, by (sample_id, tier)."""
         if not sample_ids:
@@ -241,6 +254,12 @@ class Reviews:
             return cursor.execute(
                 f"SELECT {columns} FROM {table} WHERE run_id = ? AND author = coalesce(?, author) ORDER BY id", [run_id, author]
             ).df()
+
+
+def _session(row: Sequence) -> GradingSession:
+    params = json.loads(row[5])
+    params["criteria"] = tuple((str(name), float(weight)) for name, weight in params.get("criteria", ()))
+    return GradingSession(*row[:5], **params, created_at=row[6])
 
 
 def _arrow(value: object) -> pa.DataType:

@@ -85,7 +85,7 @@ def answers(run: Run, sample_id: str, chosen: dict[str, str] | None = None) -> N
             parts.plain(output or "(no answer)", code=True, height=220 if len(output) > 900 else None)
             if isinstance(answer["error"], str) and answer["error"]:
                 parts.plain(answer["error"])
-            _all_grades(graded, marks[marks["tier"] == tier.name])
+            _all_grades(graded, marks[(marks["tier"] == tier.name) & ~marks["kind"].isin(["criterion", "uncriterion"])])
     if len(run.tiers) > 1:
         _differences(run, outcomes[outcomes["sample_id"] == sample_id])
 

@@ -12,6 +12,7 @@ from tierwise.ui import figures, parts, readings, state
 ANSWERS = {
     "pass_fail": ["Wrong", "Right"],
     "one_to_five": ["Bad", "Poor", "Fair", "Good", "Perfect"],
+    "criteria": ["Bad", "Poor", "Fair", "Good", "Perfect"],
     "pairwise": ["Left is better", "Tie", "Right is better"],
 }
 LETTERS = "ABCDEFGHIJ"
@@ -76,14 +77,16 @@ def _last(desk: Desk) -> None:
     said = _in_words(desk.session, last)
     if last.kind == "grade":
         judge = desk.store.reviews.automatic(desk.session.run_id, desk.session.scorer, [last.sample_id]).get((last.sample_id, last.tier))
-        own = "not scored" if judge is None else _level(desk.session, judge)
-        said += f"; the automatic grade: {own.lower()}"
+        own = "not scored" if judge is None else figures.percent(judge) if desk.session.criteria else _level(desk.session, judge).lower()
+        said += f"; the automatic grade: {own}"
     st.caption(f"Last: {said}.")
 
 
 def _in_words(session: GradingSession, said: Said) -> str:
     if said.kind == "skip":
         return "skipped"
+    if session.scale == "criteria":
+        return f"you said {figures.percent(said.value)}"
     return "you said " + _level(session, said.value).lower()
 
 
@@ -95,7 +98,9 @@ def _level(session: GradingSession, value: float) -> str:
 def _keys(run: Run, desk: Desk, turn: Turn) -> None:
     """One button a level, then the rest; each has its key, but not while somebody types."""
     session, rater, answers = desk.session, desk.rater, ANSWERS[desk.session.scale]
-    place = f"{session.id}_{turn.item.position}_{turn.at}"  # a key pressed twice finds its button gone, not the next answer's
+    place = (
+        f"{session.id}_{turn.item.position}_{turn.at}_{turn.criterion}"  # a key pressed twice finds its button gone, not the next answer's
+    )
     typing = st.session_state.get("grade_typing") if st.session_state.get("grade_typing") in WRITING else None
     flagged = desk.flagged(turn)
 
@@ -113,11 +118,16 @@ def _keys(run: Run, desk: Desk, turn: Turn) -> None:
             disabled=off or bool(typing),
         )
 
+    if session.criteria:
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            st.badge(f"{turn.criterion + 1} of {len(session.criteria)}", color="blue")
+            parts.plain(session.criteria[turn.criterion][0])
     with st.container(horizontal=True, gap="small", key="grading_keys"):
         for n, (label, value) in enumerate(zip(answers, VALUES[session.scale], strict=True), 1):
             key(label, str(n), f"say_{n}", _grade, (session, rater, turn, value))
         key("Skip", "S", "skip", _skip, (session, rater, turn), ":material/skip_next:")
-        key("Undo", "Z", f"undo_{len(desk.said)}", _undo, (session, rater), ":material/undo:", desk.last() is None)
+        nothing = desk.last() is None and not turn.criterion
+        key("Undo", "Z", f"undo_{len(desk.said)}", _undo, (session, rater), ":material/undo:", nothing)
         key("Flagged" if flagged else "Flag", "F", f"flag_{flagged}", _flag, (session, rater, turn, not flagged), ":material/flag:")
         key("Comment", "M", "comment", _type, ("comment",), ":material/comment:")
         key("Mend the right answer", "E", "mend", _type, ("mend",), ":material/edit:")

@@ -3,12 +3,14 @@
 import numpy as np
 import streamlit as st
 
+from tierwise.anchors import USUAL as ANCHORS
+from tierwise.criteria import USUAL, parse_criteria
 from tierwise.errors import NotReady
 from tierwise.store.reviews import GradingSession
 from tierwise.types import Run
 from tierwise.ui import figures, parts, readings, state
 
-SCALES = {"pass_fail": "Right or wrong", "one_to_five": "1 to 5", "pairwise": "Which is better"}
+SCALES = {"pass_fail": "Right or wrong", "one_to_five": "1 to 5", "criteria": "Criteria", "pairwise": "Which is better"}
 EPSILON, DELTA = 0.02, 0.1
 
 
@@ -36,6 +38,16 @@ def setup(run: Run, session: GradingSession | None) -> None:
             name = _name()
         with right:
             scale = st.segmented_control("Question", list(SCALES), default="pass_fail", required=True, format_func=SCALES.get, key="scale")
+        criteria = ""
+        if scale == "criteria":
+            criteria = st.text_area(
+                "Criteria, one a line, with a weight where it is not 1",
+                USUAL,
+                key="criteria",
+                height=124,
+                max_chars=1000,
+                help="Each is said from 1 to 5, one after another; the grade is their weighted mean. All of them are kept.",
+            )
         with st.expander("More choices", icon=":material/tune:"), st.grid(2, min_column_width=260, gap="small"):
             target = st.number_input("Prompts to grade", 10, 100_000, 100, 10, key="target")
             raters = st.number_input("People for each prompt", 1, 9, 1, key="raters", help="Two or more show how far people agree.")
@@ -50,9 +62,17 @@ def setup(run: Run, session: GradingSession | None) -> None:
                 help="Otherwise the two answers that the decision turns on: the chosen tier's and the top tier's. "
                 "With three tiers a certificate by people needs all of them.",
             )
+            anchors = st.toggle(
+                "Ask some again",
+                True,
+                key="anchors",
+                help=f"Every {ANCHORS}th answer is one that you have graded before: it shows whether you say the same twice.",
+            )
         if st.button("Start grading", type="primary", icon=":material/play_arrow:", key="start"):
             options = {"side_by_side": side, "blind": blind, "raters": int(raters), "target": int(target), "every_tier": every}
+            options["anchors"] = ANCHORS if anchors else 0
             with parts.guard():
+                options["criteria"] = parse_criteria(criteria) if scale == "criteria" else ()
                 draw(run, name, scale, options)
                 begin(name)
 

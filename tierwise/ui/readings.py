@@ -107,6 +107,18 @@ def _human(project: str, run_id: str, version: tuple[int, int]):
     return human_grades(store(), _matrix(project, run_id, version))
 
 
+def steadiness(run: Run):
+    """How people and the judge graded over time; a `drift.Steadiness`."""
+    return _steadiness(project_id(), run.id, store().runs.version(run.id))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _steadiness(project: str, run_id: str, version: tuple[int, int]):
+    from tierwise.drift import steadiness
+
+    return steadiness(store(), _matrix(project, run_id, version), _human(project, run_id, version))
+
+
 def corrected(run: Run) -> list:
     """One `corrected.Corrected` a tier, or None."""
     return _corrected(project_id(), run.id, store().runs.version(run.id))
@@ -136,11 +148,11 @@ def marks(run: Run) -> pd.DataFrame:
 
 def strengths(run: Run) -> dict:
     """By who compared answers (people, or a judge by its scorer's name): a `preferences.Preferences`."""
-    return _strengths(run.id, store().runs.version(run.id), len(store().reviews.comparisons(run.id)))
+    return _strengths(project_id(), run.id, store().runs.version(run.id), len(store().reviews.comparisons(run.id)))
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
-def _strengths(run_id: str, version: tuple[int, int], compared: int) -> dict:
+def _strengths(project: str, run_id: str, version: tuple[int, int], compared: int) -> dict:
     from tierwise.verdicts import strengths
 
     return strengths(store(), run_id)

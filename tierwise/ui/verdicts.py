@@ -5,7 +5,7 @@ import streamlit as st
 
 from tierwise.errors import NotReady
 from tierwise.types import Run
-from tierwise.ui import comparing, figures, parts, readings
+from tierwise.ui import comparing, figures, parts, readings, steadiness
 from tierwise.ui.frame import GRADE
 
 NAMES = {
@@ -35,6 +35,8 @@ def human_grades(run: Run) -> None:
             with right:
                 _agreement("People with each other", human.between_people)
                 _confusion(human)
+            st.markdown("**Over time**")
+            steadiness.over_time(run)
         for by, fit in strengths.items():
             _preferences(by, fit)
     if st.button("Grade answers", key="to_grade", icon=":material/rate_review:"):
