@@ -143,6 +143,12 @@ class Desk:
                 return self._turn(item, at)
         return None
 
+    def asks(self, turn: Turn) -> bool:
+        """Whether this is still to be said: a key pressed twice, or in another tab, must not grade the next answer."""
+        if turn.again:
+            return self.turn() == turn
+        return self.open(turn.item) == turn.at and len(self.criteria_said(turn.item.sample_id, turn.tier)) == turn.criterion
+
     def _turn(self, item: Item, at: int, again: bool = False) -> Turn:
         order = self.order(item)
         return Turn(item, order, at, len(self.criteria_said(item.sample_id, order[at])), again)
@@ -153,7 +159,7 @@ class Desk:
         if not every or self.session.scale == "pairwise" or len(self.said) < every:
             return None
         graded = [(s.sample_id, s.tier) for s in self.said.values() if s.kind == "grade"]
-        found = due(self.store.reviews.history_of(self.session.run_id, self.rater), graded, every, self.session.seed)
+        found = due(self._history, graded, every, self.session.seed)
         item = next((i for i in self.items if found and i.sample_id == found[0]), None)
         order = self.order(item) if item else ()
         return self._turn(item, order.index(found[1]), again=True) if item and found[1] in order else None
@@ -169,8 +175,13 @@ class Desk:
         return self.store.reviews.marks(self.session.run_id, self.rater)
 
     @cached_property
+    def _history(self) -> pd.DataFrame:
+        return self.store.reviews.history_of(self.session.run_id, self.rater)
+
+    @cached_property
     def _grades(self) -> pd.DataFrame:
-        return self.store.reviews.grades_of(self.session.run_id, self.rater)
+        """This person's newest row on each answer."""
+        return self._history.drop_duplicates(["sample_id", "tier"], keep="last")
 
     def grade(self, turn: Turn, value: float) -> None:
         """Say it, and keep it. Of criteria each is kept as it is said, and the last one makes the grade: their weighted mean."""

@@ -82,7 +82,6 @@ CALLS = {
     "reviews.add_comparison": ("grade", lambda w, me: (w.ours.run.id, Comparison("s0", "small", "large", 1.0, me))),
     "reviews.marks": ("read", lambda w, me: (w.ours.run.id,)),
     "reviews.comparisons": ("read", lambda w, me: (w.ours.run.id,)),
-    "reviews.grades_of": ("read", lambda w, me: (w.ours.run.id, me)),
     "reviews.history_of": ("read", lambda w, me: (w.ours.run.id, me)),
     "reviews.automatic": ("read", lambda w, me: (w.ours.run.id, "exact", ["s0"])),
     "reviews.answers": ("read", lambda w, me: (w.ours.run.id, "s0")),

@@ -105,7 +105,6 @@ RULES: dict[str, Rule] = {
     "reviews.add_comparison": Rule("grade", "run", author=_rater),
     "reviews.marks": Rule("read", "run"),
     "reviews.comparisons": Rule("read", "run"),
-    "reviews.grades_of": Rule("read", "run"),
     "reviews.history_of": Rule("read", "run"),
     "reviews.automatic": Rule("read", "run"),
     "reviews.answers": Rule("read", "run"),

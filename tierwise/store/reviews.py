@@ -203,16 +203,6 @@ class Reviews:
         """Every row, oldest first: the columns of `Comparison`."""
         return self._frame("comparisons", Comparison, run_id, author)
 
-    def grades_of(self, run_id: str, author: str) -> pd.DataFrame:
-        """This person's newest row on each answer: sample_id, tier, value, created_at."""
-        with self._connection.read() as cursor:
-            return cursor.execute(
-                f"""SELECT sample_id, tier, value, created_at FROM (
-                        {NEWEST} WHERE run_id = ? AND author = ? AND scorer = 'manual' AND repeat = 0
-                    ) g WHERE place = 1 ORDER BY id""",
-                [run_id, author],
-            ).df()
-
     def history_of(self, run_id: str, author: str) -> pd.DataFrame:
         """Every row of this person's grades, oldest first: sample_id, tier, value, created_at."""
         with self._connection.read() as cursor:

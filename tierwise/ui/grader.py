@@ -142,7 +142,7 @@ def _type(what: str | None) -> None:
 def _desk(session: GradingSession, rater: str, turn: Turn) -> Desk | None:
     """The desk, while this answer is still the one to be graded."""
     desk = Desk(state.store(), session, rater, _items(state.project_id(), session.id))
-    return desk if desk.turn() == turn else None
+    return desk if desk.asks(turn) else None
 
 
 def _grade(session: GradingSession, rater: str, turn: Turn, value: float) -> None:
