@@ -225,3 +225,22 @@ def test_recorded_agreement_is_worth_what_was_published(recorded):
     rows = np.random.default_rng(0).permutation(2840)[:900]
     found = tune(m.take(rows), Aim(max_loss=0.01), router="cascade", answers=answers.take(rows))
     assert found.heldout.saving > 0.35 and found.heldout.loss < 0.02 and found.certificate.status == "certified"
+
+
+def test_a_confidence_that_came_with_the_answers_is_a_sign():
+    from dataclasses import replace
+
+    m = make_matrix(240, seed=4)
+    rng = np.random.default_rng(0)
+    sure = np.clip(m.quality * 0.6 + 0.2 + rng.normal(0, 0.1, m.quality.shape), 0, 1)
+    m = replace(m, confidence=sure)
+    rules = possible(m, None, confidences(m))
+    assert [r.name for r in rules] == ["cascade:cheap?", "cascade:mid?"]
+    done = tune(m, Aim(max_loss=0.03), router="cascade:mid?")
+    assert done.heldout.saving > 0.2, "it knows which answers are right"
+    part = done.matrix.take(np.arange(10))
+    assert np.array_equal(part.confidence, sure[:10])
+    narrow = tune(m, Aim(max_loss=0.03), router="cascade", tiers=["cheap", "frontier"])
+    assert narrow.router == "cascade:cheap?", "columns of confidence go with their tiers"
+    with pytest.raises(NotReady, match="No cascade"):
+        tune(replace(m, confidence=np.full_like(sure, np.nan)), Aim(max_loss=0.03), router="cascade")

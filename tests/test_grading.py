@@ -229,3 +229,25 @@ def test_grades_stay_while_the_clock_runs_backwards(store, run):
     past = datetime.now() - timedelta(days=365)
     store.grades.add(run.id, [Grade("s0", "small", 0.25, MANUAL, author="Ann", created_at=past)])
     assert quality(store, run)[0][0] == 0.25
+
+
+def test_confidence_comes_from_the_answers_or_from_another_scorers_grades(store, run):
+    assert matrix(store, run.id).confidence is None
+    apply_scorer(store, run.id, "numeric", {"tolerance": 1})
+    found = matrix(store, run.id, "exact", confidence=scorers(store, run)[-1])
+    assert np.array_equal(found.quality, matrix(store, run.id, "exact").quality, equal_nan=True)
+    assert np.isfinite(found.confidence).any() and found.confidence.shape == found.quality.shape
+    with pytest.raises(NotReady, match="No grades by 'judge'"):
+        matrix(store, run.id, "exact", confidence="judge")
+    with pytest.raises(NotReady, match="those that count"):
+        matrix(store, run.id, "exact", confidence="exact")
+
+
+def test_the_models_own_confidence_is_in_the_matrix(store):
+    kept = keep(store, [answer(i, confidence=0.25 * i) for i in range(3)])
+    apply_scorer(store, kept.id, "exact")
+    assert matrix(store, kept.id).confidence[:, 0].tolist() == [0.0, 0.25, 0.5]
+
+
+def scorers(store: Store, run: Run) -> list[str]:
+    return list(dict.fromkeys(store.grades.frame(run.id)["scorer"]))

@@ -151,10 +151,13 @@ def _doubt(
 
 
 def confidences(matrix: OutcomeMatrix, key: str = "confidence") -> dict[str, np.ndarray]:
-    """(n,) by tier from the prompts' metadata: `confidence_<tier>`, in [0, 1]; tiers that nearly no prompt has it for are left out."""
+    """(n,) by tier, in [0, 1]: `confidence_<tier>` of the prompts' metadata, or what came with the answers (`OutcomeMatrix.confidence`); tiers
+    that many prompts have none for are left out."""
     found = {}
-    for tier in matrix.tiers[:-1]:
+    for k, tier in enumerate(matrix.tiers[:-1]):
         values = np.array([_number(s.metadata.get(f"{key}_{tier}")) for s in matrix.samples], float)
+        if matrix.confidence is not None and not np.isfinite(values).any():
+            values = matrix.confidence[:, k]
         if len(values) and np.isfinite(values).mean() >= 0.95:
             found[tier] = values
     return found

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tierwise.counting import AUTOMATIC, CELL, MANUAL, scorer_in_use
-from tierwise.errors import BadInput
+from tierwise.errors import BadInput, NotReady
 from tierwise.scorers import SCORERS, Scorer, scorer_ref
 from tierwise.store import Store
 from tierwise.summary import TierSummary, by_request_type, summary
@@ -134,7 +134,7 @@ def record_manual(
     return grade
 
 
-def matrix(store: Store, run_id: str, scorer: str | None = None, as_asked: bool = False) -> OutcomeMatrix:
+def matrix(store: Store, run_id: str, scorer: str | None = None, as_asked: bool = False, confidence: str | None = None) -> OutcomeMatrix:
     """A graded run as arrays, prompts in the order of their set, tiers in the order of the run.
 
     The grade that counts for an answer is a person's newest, else the newest of the scorer in use: `scorer` if given, else the one that
@@ -143,14 +143,18 @@ def matrix(store: Store, run_id: str, scorer: str | None = None, as_asked: bool 
 
     Args:
         as_asked: leave out answers that came under another model's name than the tier's (a fallback or an alias on the way).
+        confidence: a scorer, such as a judge, whose grades are taken for how sure one may be of an answer, so that a cascade can go by them;
+            without it the models' own confidence is, where logprobs were stored.
 
     Raises:
-        NotReady: the run has no grades, or none by `scorer`; says which it has.
+        NotReady: the run has no grades, or none by `scorer` or `confidence`; says which it has.
     """
     run = store.runs.get(run_id)
     grades = store.grades.frame(run.id)
     manual = (grades["author"] != AUTOMATIC).to_numpy(bool)
     ref = scorer_in_use(run, grades["scorer"][~manual], scorer, manual.any(), store.grades.counting(run.id))
+    if confidence is not None:
+        _another(grades["scorer"][~manual], confidence, ref)
     samples = store.evalsets.get(run.evalset_id).samples
     outcomes = store.runs.outcomes(run.id)
     repeats = 1 + max((int(f["repeat"].max()) for f in (grades, outcomes) if len(f)), default=0)
@@ -169,10 +173,22 @@ def matrix(store: Store, run_id: str, scorer: str | None = None, as_asked: bool 
         asked_of, served = outcomes["tier"].to_numpy(object)[keep], outcomes["served_model"].to_numpy(object)[keep]
         strange = [not tiers[t].served_by(m if isinstance(m, str) else None) for t, m in zip(asked_of, served, strict=True)]
         quality = np.where(place.flags(at[np.array(strange, bool)]), np.nan, quality)
-    cost, latency = (_mean(place.values(at, outcomes[c][keep])) for c in ("cost_usd", "latency_s"))
+    cost, latency, own = (_mean(place.values(at, outcomes[c][keep])) for c in ("cost_usd", "latency_s", "confidence"))
+    sure = own if confidence is None else _mean(place.newest(grades[~manual & (grades["scorer"] == confidence).to_numpy(bool)]))
     return OutcomeMatrix(
-        run, samples, _mean(quality), cost, latency, truncated=cut.any(2), failed=asked.any(2) & (failed | ~asked).all(2), scorer=ref
-    )
+        run, samples, _mean(quality), cost, latency, truncated=cut.any(2), failed=asked.any(2) & (failed | ~asked).all(2), scorer=ref,
+        confidence=sure if np.isfinite(sure).any() else None,
+    )  # fmt: skip
+
+
+def _another(scorers: pd.Series, wanted: str, counts: str) -> None:
+    known = list(dict.fromkeys(scorers))
+    if wanted not in known:
+        raise NotReady(
+            f"No grades by {wanted!r} here, so they cannot tell how sure an answer is. Graded by: {', '.join(known) or 'nobody'}."
+        )
+    if wanted == counts:
+        raise NotReady(f"The grades of {wanted!r} are those that count; a cascade cannot know them beforehand. Take another scorer's.")
 
 
 def standing(grades: pd.DataFrame) -> pd.DataFrame:

@@ -183,8 +183,15 @@ def _reply(answer: Any, tier: Tier, latency_s: float) -> Reply:
     served = getattr(answer, "model", None)
     return Reply(
         status, text if isinstance(text, str) else None, error, finish, prompt, completion, cost, latency_s, served,
-        cached_tokens=cached, reasoning_tokens=thought,
+        cached_tokens=cached, reasoning_tokens=thought, confidence=_confidence(choice),
     )  # fmt: skip
+
+
+def _confidence(choice: Any) -> float | None:
+    """The geometric mean probability of the answer's tokens, of a reply that carries logprobs (`logprobs = true` in the tier's params)."""
+    tokens = getattr(getattr(choice, "logprobs", None), "content", None) or []
+    told = [v for t in tokens if isinstance(v := getattr(t, "logprob", None), int | float) and v <= 1e-6]
+    return min(math.exp(max(sum(told) / len(told), -700.0)), 1.0) if told and len(told) == len(tokens) else None
 
 
 def _count(value: object) -> int | None:

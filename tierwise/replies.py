@@ -28,6 +28,8 @@ class Reply:
     first_token_s: float | None = None
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
+    confidence: float | None = None
+    """From logprobs; None where the endpoint gave none."""
 
     def outcome(self, sample_id: str, tier: str, repeat: int, call_key: str | None = None) -> Outcome:
         told = {f.name: getattr(self, f.name) for f in fields(self)}

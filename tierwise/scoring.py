@@ -120,7 +120,8 @@ def columns(matrix: OutcomeMatrix, tiers: tuple[str, ...] | None) -> OutcomeMatr
     at = places(matrix, tiers)
     run = replace(matrix.run, tiers=tuple(matrix.run.tiers[k] for k in at))
     arrays = {name: getattr(matrix, name)[:, at] for name in ("quality", "cost", "latency", "truncated", "failed")}
-    return replace(matrix, run=run, **arrays)
+    confidence = None if matrix.confidence is None else matrix.confidence[:, at]
+    return replace(matrix, run=run, confidence=confidence, **arrays)
 
 
 def places(matrix: OutcomeMatrix, tiers: tuple[str, ...]) -> list[int]:

@@ -160,6 +160,8 @@ class Outcome:
     """Of the prompt tokens, those that the provider had cached."""
     reasoning_tokens: int | None = None
     """Of the completion tokens, those spent on thinking."""
+    confidence: float | None = None
+    """The model's own, in [0, 1]: the mean probability of the tokens it wrote (geometric), where the endpoint gave logprobs."""
     call_key: str | None = None
     """Digest of all that decided the answer: model, endpoint, parameters, messages."""
     reused_from: str | None = None
@@ -204,6 +206,8 @@ class OutcomeMatrix:
     failed: np.ndarray
     """(n, K) bool: the call gave no answer."""
     scorer: str = ""
+    confidence: np.ndarray | None = None
+    """(n, K) in [0, 1] of each answer, from its logprobs or from a judge's grade that does not count; NaN where there is none."""
 
     @property
     def tiers(self) -> tuple[str, ...]:
@@ -245,6 +249,7 @@ class OutcomeMatrix:
             latency=self.latency[index],
             truncated=self.truncated[index],
             failed=self.failed[index],
+            confidence=None if self.confidence is None else self.confidence[index],
         )
 
 

@@ -139,7 +139,7 @@ def _fields(value: Any) -> Any:
 
 async def _gathered(response: Any) -> tuple[Any, float | None]:
     """A streamed answer as one whole."""
-    text, finish, usage, model, first, any_choice = [], None, None, None, None, False
+    text, tokens, finish, usage, model, first, any_choice = [], [], None, None, None, None, False
     async for line in response.content:
         data = line.strip().removeprefix(b"data:").strip()
         if not line.startswith(b"data:") or data == b"[DONE]":
@@ -156,5 +156,6 @@ async def _gathered(response: Any) -> tuple[Any, float | None]:
                 first = first or time.monotonic()
                 text.append(said)
             finish = choice.get("finish_reason") or finish
-    choice = {"message": {"content": "".join(text) or None}, "finish_reason": finish}
+            tokens += (choice.get("logprobs") or {}).get("content") or []
+    choice = {"message": {"content": "".join(text) or None}, "finish_reason": finish, "logprobs": {"content": tokens}}
     return _fields({"choices": [choice] if any_choice else [], "usage": usage, "model": model}), first

@@ -192,6 +192,15 @@ class Provider:
         details = {"prompt_tokens_details": {"cached_tokens": 6}, "completion_tokens_details": {"reasoning_tokens": 3}}
         self._answer(http, body, mine, usage={"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15} | details)
 
+    def _sure(self, http, body, mine) -> None:
+        """Two tokens, one certain and one with a probability of 0.25; only where they were asked for, as providers do."""
+        tokens = [{"token": "a", "logprob": 0.0}, {"token": "b", "logprob": -1.3862943611198906}] if body.get("logprobs") else None
+        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "sure"},
+                  "logprobs": {"content": tokens} if tokens else None}  # fmt: skip
+        usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+        mine.billed_usd = (10 * IN_PRICE + 5 * OUT_PRICE) / 1e6
+        send(http, 200, {"id": "x", "object": "chat.completion", "created": 0, "model": body["model"], "choices": [choice], "usage": usage})
+
     def _401(self, http, body, mine) -> None:
         key = http.headers.get("authorization", "")
         send(http, 401, error(f"Incorrect API key provided: {key}", "invalid_request_error"))

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,6 +52,17 @@ def test_cached_and_thinking_tokens_are_kept_and_priced(store, provider, started
     (row,) = store.runs.outcomes(run.id).to_dict("records")
     assert (row["cached_tokens"], row["reasoning_tokens"]) == (6, 3)
     assert row["cost_usd"] == pytest.approx((4 * 1.0 + 6 * 0.1 + 5 * 4.0) / 1e6)
+
+
+@pytest.mark.parametrize("through", ["openai", "custom_openai"])
+def test_how_sure_a_model_was_is_kept_where_it_says_so(store, provider, started, tier, through):
+    provider.fault = lambda body, before: "sure"
+    run = started(tier(through=through, params={"logprobs": True}))
+    (row,) = store.runs.outcomes(run.id).to_dict("records")
+    assert row["confidence"] == pytest.approx(0.5), "the geometric mean of 1 and 0.25"
+    silent = started(tier(through=through))
+    (row,) = store.runs.outcomes(silent.id).to_dict("records")
+    assert np.isnan(row["confidence"])
 
 
 @pytest.mark.parametrize("through", ["openai", "custom_openai"])

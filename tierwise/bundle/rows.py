@@ -87,6 +87,7 @@ def outcomes(samples: set[str], tiers: set[str]) -> Callable[[Row], Row]:
     texts = {"output", "error", "finish_reason", "served_model", "call_key", "reused_from"}
 
     def fit(row: Row) -> Row:
+        row = {"confidence": None} | row  # bundles of before have none
         cell = _cell(row, names, samples, tiers)
         if cell in seen:
             raise Misfit("a second outcome of the same prompt, tier and repeat")
@@ -97,6 +98,8 @@ def outcomes(samples: set[str], tiers: set[str]) -> Callable[[Row], Row]:
             _kind(name, row[name], str if name in texts else (int, float))
             if name not in texts and row[name] is not None and not 0 <= row[name] < 2**31:
                 raise Misfit(f"{name} is below 0, or too large")
+            if name == "confidence" and (row[name] or 0) > 1:
+                raise Misfit("a confidence over 1")
             if name.endswith("_tokens"):
                 _kind(name, row[name], int)
         return row | {"created_at": _moment(row["created_at"])}

@@ -27,6 +27,7 @@ def _tune_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--delta", type=float, default=0.10, help="the certificate may be wrong with this probability")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--scorer", help="whose grades count")
+    p.add_argument("--confidence", metavar="SCORER", help="another scorer, such as a judge, whose grades tell a cascade how sure an answer is")
     p.add_argument("--models", metavar="A,B,C", help="only these tiers, in this order")
     p.add_argument("--save", metavar="NAME", help="keep the result as a policy")
     p.add_argument("--traffic", metavar="PROFILE", help="weigh every figure by the mix of this traffic profile, and project a month of it")
@@ -53,7 +54,7 @@ def tune(a: argparse.Namespace, store: Store) -> Result:
         raise BadInput(f"--delta {a.delta}: give a probability between 0 and 1, such as 0.10.")
     found = store.runs.get(a.run)
     traffic = store.traffic.get(a.traffic) if a.traffic else None
-    graded = matrix(store, found.id, a.scorer)
+    graded = matrix(store, found.id, a.scorer, confidence=a.confidence)
     matrix_used, weighing = weighed(graded, traffic) if traffic else (graded, None)
     aim, models = parse_aim(*(a.aim or ["max-loss=0.02"])), names(a.models)
     terms = Terms(parse_pins(a.pin), a.router_usd_per_1k / 1000, a.router_ms / 1000)

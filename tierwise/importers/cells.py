@@ -72,7 +72,7 @@ def text(value: Any) -> str | None:
 
 READ: dict[str, Callable[[Any], Any]] = {
     "score": score, "output": text, "cost_usd": cost, "prompt_tokens": tokens, "completion_tokens": tokens, "latency_s": seconds,
-    "latency_ms": milliseconds, "finish_reason": text, "error": text,
+    "latency_ms": milliseconds, "finish_reason": text, "error": text, "confidence": score,
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "latency_s": ("latency_s", "latency", "latency_seconds", "duration_s", "duration", "elapsed", "response_time", "seconds"),
     "latency_ms": ("latency_ms", "duration_ms", "time_ms", "milliseconds"),
     "finish_reason": ("finish_reason", "stop_reason"),
+    "confidence": ("confidence", "model_confidence", "mean_probability"),
     "error": ("error", "error_message", "exception"),
 }  # fmt: skip
 """What is known of one answer, by the names it goes by."""

@@ -99,7 +99,7 @@ def _outcome(answer: Mapping[str, Any], sample_id: str, model: str, repeat: int,
     return Outcome(
         sample_id, model, repeat, status, answer.get("output"), answer.get("error") or None, answer.get("finish_reason"),
         answer.get("prompt_tokens"), answer.get("completion_tokens"), answer.get("cost_usd"),
-        answer.get("latency_s", answer.get("latency_ms")), model, time,
+        answer.get("latency_s", answer.get("latency_ms")), model, time, confidence=answer.get("confidence"),
     )  # fmt: skip
 
 

@@ -175,3 +175,9 @@ def m008_no_functions_in_defaults(cursor: duckdb.DuckDBPyConnection) -> None:
     """Files of before had them, see above; numbers are given with the rows now."""
     for table, column in (*((table, "id") for table in NUMBERED), ("migrations", "applied_at")):
         cursor.execute(f"ALTER TABLE {table} ALTER COLUMN {column} DROP DEFAULT")
+
+
+@MIGRATIONS.append
+def m009_confidence(cursor: duckdb.DuckDBPyConnection) -> None:
+    """How sure a model was of its answer, where its endpoint gave logprobs."""
+    cursor.execute("ALTER TABLE outcomes ADD COLUMN confidence DOUBLE")

@@ -23,6 +23,7 @@ OUTCOME_TYPES = {
     "error": pa.string(), "finish_reason": pa.string(), "prompt_tokens": pa.int32(), "completion_tokens": pa.int32(),
     "cost_usd": pa.float64(), "latency_s": pa.float64(), "served_model": pa.string(), "created_at": pa.timestamp("us"), "first_token_s": pa.float64(),
     "cached_tokens": pa.int32(), "reasoning_tokens": pa.int32(), "call_key": pa.string(), "reused_from": pa.string(),
+    "confidence": pa.float64(),
 }  # fmt: skip
 
 
