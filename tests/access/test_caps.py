@@ -59,6 +59,7 @@ def test_a_run_stops_at_the_cap_of_whoever_started_it(world, provider, tier, mon
 
 
 def test_two_starts_in_a_row_are_refused_kindly(world, queue, monkeypatch):
+    monkeypatch.setattr(runner, "EVERY_S", 1000.0)
     mine = Runner(world.person("editor"), queue)
     runs = [create_run(world.store.within(world.ours.project.id), world.ours.run.evalset_id, ladder(), name=str(i)) for i in range(3)]
     mine.start(runs[0].id)

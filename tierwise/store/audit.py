@@ -60,12 +60,19 @@ class Audit:
         *,
         project_id: str | None = None,
         person_id: str | None = None,
+        person: str | None = None,
         action: str | None = None,
         since: datetime | None = None,
         newest: int | None = None,
     ) -> pd.DataFrame:
         """The lines that fit, newest first: done_at, person, action, kind, object, object_id, project, detail."""
-        given = {"a.project_id = ?": project_id, "a.person_id = ?": person_id, "a.action = ?": action, "a.done_at >= ?": since}
+        given = {
+            "a.project_id = ?": project_id,
+            "a.person_id = ?": person_id,
+            "a.person = ?": person,
+            "a.action = ?": action,
+            "a.done_at >= ?": since,
+        }
         kept = {k: v for k, v in given.items() if v is not None}
         where = f"WHERE {' AND '.join(kept)}" if kept else ""
         limit = "" if newest is None else f"LIMIT {int(newest)}"

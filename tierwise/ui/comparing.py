@@ -14,9 +14,9 @@ COVERED = 0.1
 CUT_OFF = 0.01
 
 
-def tier_table(run: Run, rows: list) -> None:
-    """One row a tier; differences are paired by prompt with the last tier."""
-    last, found = rows[-1].tier, corrected(run)
+def tier_table(run: Run, rows: list, shared: bool = False) -> None:
+    """One row a tier; differences are paired by prompt with the last tier. Whoever has a link only does not see what people said."""
+    last, found = rows[-1].tier, [None] * len(rows) if shared else corrected(run)
     frame = pd.DataFrame(
         {
             "tier": [r.tier for r in rows],
@@ -68,8 +68,9 @@ def tier_table(run: Run, rows: list) -> None:
         n = f"{most:,}" if least == most else f"{least:,} to {most:,}"
         shifts = ", ".join(f"{t.name} {figures.points(c.difference)}" for t, c in zip(run.tiers, found, strict=True) if c is not None)
         parts.plain(f"Corrected by {n} human grades a tier: {shifts} against the automatic grades.")
-    parts.notes(remarks(rows) + served(run), icon=":material/warning:")
-    parts.notes(spread(run))
+    parts.notes(remarks(rows) + ([] if shared else served(run)), icon=":material/warning:")
+    if not shared:
+        parts.notes(spread(run))
 
 
 def spread(run: Run) -> list[str]:

@@ -12,6 +12,7 @@ from tierwise.ui.parts import guard
 HOME, EVALSETS, RUN = "pages/home.py", "pages/evalsets.py", "pages/run.py"
 TRAFFIC, MODELS, LEDGER = "pages/traffic.py", "pages/models.py", "pages/ledger.py"
 GRADE, COMPARE, TUNE, EXPORT = "pages/grade.py", "pages/compare.py", "pages/tune.py", "pages/export.py"
+TEAM, SHARED = "pages/team.py", "pages/shared.py"
 LOGO, ICON = (settings.ROOT / "docs" / "images" / name for name in ("logo.svg", "icon.svg"))
 """Files of our own: a named icon would be fetched from a font server."""
 
@@ -29,6 +30,14 @@ def pages() -> list[st.Page]:
         st.Page(TUNE, title="Tune", icon=":material/tune:", help="Choose who answers what"),
         st.Page(EXPORT, title="Export", icon=":material/ios_share:", help="Take a policy to your gateway"),
         st.Page(LEDGER, title="Ledger", icon=":material/receipt_long:", help="Every request that was paid for"),
+        st.Page(
+            TEAM,
+            title="Team",
+            icon=":material/group:",
+            help="People, roles, and who did what",
+            visibility="visible" if who.administers() else "hidden",
+        ),
+        st.Page(SHARED, title="Shared", icon=":material/link:", visibility="hidden"),
     ]
 
 
@@ -36,9 +45,14 @@ def frame() -> st.Page:
     """Configure the app, register every page, and return the one to run."""
     st.set_page_config(page_title="Tierwise", page_icon=str(ICON), layout="wide")
     st.logo(str(LOGO), size="medium")
-    page = st.navigation(pages(), position="top")
+    page = st.navigation(pages(), position="hidden" if by_link() else "top")
     st.session_state["framed"] = True
     return page
+
+
+def by_link() -> bool:
+    """Whether somebody has opened a shared link: they see that page alone, and are not written down."""
+    return "token" in st.query_params
 
 
 def show() -> None:
@@ -48,7 +62,8 @@ def show() -> None:
     began, cpu = time.perf_counter(), time.thread_time()
     try:
         with guard():
-            who.bar()
+            if not by_link():
+                who.bar()
             page.run()
     finally:
         name = page.url_path or "home"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from tierwise.types import OutcomeMatrix, Policy, Run
-from tierwise.ui import state
+from tierwise.ui import links, state
 
 FORMATS = {
     "csv": ("CSV", "For spreadsheets; text that would be a formula is made harmless", "text/csv"),
@@ -30,6 +30,8 @@ def run_downloads(run: Run, matrix: OutcomeMatrix) -> None:
 
         return export_bundle(store, run)
 
+    if not store.allows("export"):
+        return
     with st.container(horizontal=True, gap="small"):
         _button(
             "Report",
@@ -42,6 +44,7 @@ def run_downloads(run: Run, matrix: OutcomeMatrix) -> None:
         with st.popover("Results", icon=":material/table:", help="One row a prompt and tier: prompt, answer, grade, cost."):
             for suffix, (label, says, mime) in FORMATS.items():
                 _button(label, _results(run, suffix), f"{name}-results.{suffix}", mime, f"results_{suffix}", says)
+        links.share_button("run", run.id)
         _button(
             "Bundle",
             bundle,
@@ -55,6 +58,8 @@ def run_downloads(run: Run, matrix: OutcomeMatrix) -> None:
 def policy_report(policy: Policy) -> None:
     """The report of a policy."""
     store = state.store()
+    if not store.allows("export"):
+        return
 
     def report() -> str:
         from tierwise.report import policy_report as page
@@ -74,6 +79,8 @@ def policy_report(policy: Policy) -> None:
 def chart(run: Run, matrix: OutcomeMatrix, tuning: object) -> None:
     """The cost-quality chart as a file: the recommended point, not where the sliders stand."""
     store = state.store()
+    if not store.allows("export"):
+        return
 
     def svg() -> str:
         from tierwise.report import chart_svg

@@ -5,7 +5,7 @@ import streamlit as st
 from tierwise import settings
 from tierwise.access.identity import LOCAL, Identity
 from tierwise.access.view import LOCAL_PERSON, View
-from tierwise.errors import NotAllowed
+from tierwise.errors import NotAllowed, TierwiseError
 from tierwise.server import workspace
 from tierwise.store import Store
 from tierwise.store.audit import Entry
@@ -119,6 +119,16 @@ def view() -> View:
     """The workspace as far as this person may use it."""
     who, looked_at = person(), project()
     return View(whole(), who, role(who, looked_at.id), looked_at)
+
+
+def administers() -> bool:
+    """Whether the screen of people is theirs, and there is more than one person or project to it."""
+    if "token" in st.query_params:
+        return False
+    try:
+        return (team() or len(projects()) > 1) and role(person(), project().id) == "admin"
+    except TierwiseError:  # the page itself says what is wrong
+        return False
 
 
 def forget() -> None:
