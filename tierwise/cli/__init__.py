@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from tierwise import __version__
 from tierwise.access.view import View, at_the_command_line
-from tierwise.cli import check, data, decide, experiment, keep, share, traffic, watch  # noqa: F401  (importing them registers their commands)
+from tierwise.cli import check, data, decide, experiment, keep, share, team, traffic, watch  # noqa: F401  (importing them registers their commands)
 from tierwise.cli.command import COMMANDS, Result, finite
 from tierwise.errors import BadInput, TierwiseError
 from tierwise.store import Store

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import secrets
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -28,6 +30,8 @@ class EvalSets:
         known = next(iter(self._infos("WHERE e.digest = ? AND e.project_id = ?", [evalset.digest, self._project or DEFAULT_PROJECT])), None)
         if known is not None:
             return known
+        if self.taken(evalset.id):  # an id is made from the content, which another project may have
+            evalset = replace(evalset, id=secrets.token_hex(6))
         samples = evalset.samples
         rows = pa.table(
             {
