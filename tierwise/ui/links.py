@@ -18,7 +18,7 @@ def share_button(kind: str, object_id: str) -> None:
         texts = kind == "run" and st.checkbox(
             "With prompts and answers", key=f"share_texts_{object_id}", help="Otherwise figures alone; no text of yours is on the page."
         )
-        if st.button("Make a link", type="primary", icon=":material/add_link:", key=f"share_make_{object_id}"):
+        if st.button("Make a link", icon=":material/add_link:", key=f"share_make_{object_id}"):
             with parts.guard():
                 token = sharing.share(store, kind, object_id, int(days), bool(texts))
             st.code(_address(token), language=None, wrap_lines=True)

@@ -154,7 +154,7 @@ def bar() -> None:
             st.text(here.name, width="content")
         if team():
             who = person()
-            with st.popover(who.name[:40].translate(PLAIN), icon=":material/person:", type="tertiary"):
+            with st.popover(who.name[:40].translate(PLAIN).strip() or "You", icon=":material/person:", type="tertiary"):
                 st.text(who.label)
                 st.text(f"{(role(who, here.id) or 'no member').capitalize()} of {here.name}")
                 if settings.login() == "oidc" and st.button("Sign out", icon=":material/logout:", key="sign_out"):
