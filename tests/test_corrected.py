@@ -11,8 +11,32 @@ from tierwise.types import OutcomeMatrix, Run, Sample, Tier
 N, TIERS, HUMANS = 1000, 3, 100
 
 
-def judged_run(seed: int, lenient: float = 0.35, harsh: float = 0.05):
-    """1,000 prompts x 3 tiers: what people would say, and a judge that passes 35 % of the wrong answers and fails 5 % of the right ones.
+def flipped(rng: np.random.Generator, human: np.ndarray, lenient, harsh) -> np.ndarray:
+    """A judge that passes a share of the wrong answers and fails a share of the right ones; either may differ by cell."""
+    u = rng.random(human.shape)
+    return np.where(human == 1, u >= harsh, u < lenient).astype(float)
+
+
+def by_position(rng: np.random.Generator, human: np.ndarray) -> np.ndarray:
+    """A judge that is kind to the answer it reads first and harsh to the others, whichever tier that is."""
+    first = rng.integers(0, TIERS, len(human))[:, None] == np.arange(TIERS)
+    return flipped(rng, human, np.where(first, 0.7, 0.1), np.where(first, 0.0, 0.25))
+
+
+JUDGES = {
+    "lenient": lambda rng, h: flipped(rng, h, 0.35, 0.05),
+    "very lenient": lambda rng, h: flipped(rng, h, 0.6, 0.02),
+    "harsh": lambda rng, h: flipped(rng, h, 0.03, 0.3),
+    "noisy": lambda rng, h: flipped(rng, h, 0.25, 0.25),
+    "by position": by_position,
+    "kind to the top tier": lambda rng, h: flipped(rng, h, np.array([0.1, 0.2, 0.7]), np.array([0.2, 0.1, 0.02])),
+    "kind to the cheapest": lambda rng, h: flipped(rng, h, np.array([0.7, 0.4, 0.1]), np.array([0.0, 0.05, 0.2])),
+    "in shades of grey": lambda rng, h: np.round(np.clip(0.25 + 0.5 * h + rng.normal(0, 0.2, h.shape), 0, 1) * 20) / 20,
+}
+
+
+def judged_run(seed: int, judge: str = "lenient"):
+    """1,000 prompts x 3 tiers: what people would say, and one of the judges.
 
     Returns the judge's matrix, the human grades, a policy's choice, and the true (expected) mean grade of each tier and loss.
     """
@@ -20,13 +44,13 @@ def judged_run(seed: int, lenient: float = 0.35, harsh: float = 0.05):
     hard = rng.random(N)
     chance = np.clip(np.array([0.95, 1.05, 1.12])[None] - np.array([0.75, 0.5, 0.35])[None] * hard[:, None], 0, 1)
     human = (chance > rng.random((N, 1)) * 0.6 + rng.random((N, TIERS)) * 0.4).astype(float)
-    judge = np.where(human == 1, rng.random(human.shape) >= harsh, rng.random(human.shape) < lenient).astype(float)
     choice = np.digitize(hard + rng.normal(0, 0.1, N), [0.35, 0.7])
+    graded = JUDGES[judge](rng, human)
     tiers = tuple(Tier(t, f"test/{t}") for t in ("cheap", "mid", "top"))
     run = Run(f"r{seed}", "judged", "e", "recorded", tiers, "done")
     samples = tuple(Sample(f"s{i}", f"prompt {i}") for i in range(N))
     flags = np.zeros((N, TIERS), bool)
-    return OutcomeMatrix(run, samples, judge, np.ones((N, TIERS)), np.ones((N, TIERS)), flags, flags), human, choice
+    return OutcomeMatrix(run, samples, graded, np.ones((N, TIERS)), np.ones((N, TIERS)), flags, flags), human, choice
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +76,17 @@ def drawn(items, matrix, human, count, every_tier):
     return given, strata.astype(str)
 
 
-def test_corrected_intervals_cover_where_the_judge_does_not(truth, capsys):
-    """The bar: at least 88 % of 200 repeats at nominal 90 %, with 100 human grades, for each tier and for the policy's loss."""
+@pytest.mark.parametrize("judge", JUDGES)
+def test_corrected_intervals_cover_where_the_judge_does_not(truth, judge, capsys):
+    """The bar: at least 88 % of 200 repeats at nominal 90 %, with 100 human grades, for each tier and for the policy's loss.
+
+    All 200 repeats of the lenient judge and 60 of each other are run here; docs/grading.md has 200 of all of them.
+    """
+    repeats = 200 if judge == "lenient" else 60
     tiers, loss = truth
     hits, judge_hits, loss_hits, loss_judge, widths, gains = np.zeros(TIERS), np.zeros(TIERS), 0, 0, [], []
-    for seed in range(200):
-        matrix, human, choice = judged_run(seed)
+    for seed in range(repeats):
+        matrix, human, choice = judged_run(seed, judge)
         given, strata = drawn(queue(matrix, choice, seed, every_tier=True), matrix, human, HUMANS, True)
         for k, c in enumerate(corrected_tiers(matrix.quality, given, strata=strata, level=0.90)):
             hits[k] += c.low <= tiers[k] <= c.high
@@ -72,12 +101,15 @@ def test_corrected_intervals_cover_where_the_judge_does_not(truth, capsys):
         gains.append(c.worth / c.humans)
     with capsys.disabled():
         print(
-            f"\ncoverage by tier {hits / 200}, judge alone {judge_hits / 200}; loss {loss_hits / 200:.3f}, "
-            f"judge alone {loss_judge / 200:.3f}; width {np.mean(widths):.3f}, worth {np.median(gains):.2f} x"
+            f"\n{judge}: coverage by tier {np.round(hits / repeats, 3)}, judge alone {np.round(judge_hits / repeats, 3)}; "
+            f"loss {loss_hits / repeats:.3f}, judge alone {loss_judge / repeats:.3f}; width {np.mean(widths):.3f}, "
+            f"worth {np.median(gains):.2f} x"
         )
-    assert (hits / 200 >= 0.88).all() and loss_hits / 200 >= 0.88
-    assert judge_hits.min() / 200 < 0.5
-    assert np.median(gains) > 1.4
+    least = 0.88 if repeats == 200 else 0.9 - 2 * np.sqrt(0.09 / repeats)
+    assert (hits / repeats >= least).all() and loss_hits / repeats >= least
+    assert judge_hits.min() / repeats < 0.5
+    if judge == "lenient":
+        assert np.median(gains) > 1.4
 
 
 def test_a_uniform_sample_gives_ppi_plus_plus():
