@@ -140,6 +140,22 @@ def test_a_long_answer_is_read_at_its_end_and_cannot_hold_up_the_server(evil):
     assert time.monotonic() - began < 5
 
 
-def test_a_product_is_two_numbers_and_marks_of_emphasis_are_none():
-    assert [n.value for n in find_numbers("2*3 and 10**5 and (2)*4")] == [2, 3, 10, 5, 2, 4]
+def test_a_product_is_two_numbers_a_power_is_one_and_marks_of_emphasis_are_none():
+    assert [n.value for n in find_numbers("2*3 and 10**5 and (2)*4")] == [2, 3, 100_000, 2, 4]
     assert [n.value for n in find_numbers("**2** and *-3* and total:**4**")] == [2, -3, 4]
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ("2^10", 1024), ("10^-3", 0.001), ("10⁻³", 0.001), (r"\boxed{10^{3}}", 1000), ("5²", 25), ("-2^2", -4), ("9.5^2", 90.25),
+    ("2**3", 8), ("**42**", 42), (r"1.5 \times 10^{3}", 1500), ("6.02x10**23", 6.02e23), ("6.02 × 10^23", 6.02e23), ("5 m²", 5),
+    (r"$\frac12$", 0.5), (r"\sqrt{16}", 4), ("√16", 4), (r"2\sqrt{4}", 4), ("0^-1", -1), ("H2O", None)])  # fmt: skip
+def test_powers_and_roots_are_worked_out(text, value):
+    found = answer_number(text)
+    assert (found.value if found else None) == (pytest.approx(value) if value is not None else None)
+
+
+@given(st.integers(0, 99), st.integers(-9, 30))
+def test_a_power_is_the_number_it_stands_for(base, power):
+    if base or power >= 0:
+        for text in (f"{base}^{power}", f"{base}**{power}", f"${base}^{{{power}}}$"):
+            assert answer_number(text).value == pytest.approx(float(base) ** power, rel=1e-9)

@@ -31,6 +31,10 @@ MINUS = str.maketrans({c: "-" for c in "\u2212\ufe63\uff0d\u2010\u2011"} | {"\u2
 DASH_AS_SIGN = re.compile(r"(?<![\w)])(?<![\w)] )\u2013(?=[$€£¥]?[\d.])")
 VULGAR = re.compile("[\u00bc-\u00be\u2150-\u215e]")
 LATEX_FRACTION = re.compile(r"(-?)\\[dt]?frac\{(-?\d{1,15})\}\{(\d{1,15})\}")
+LATEX_SHORT_FRACTION = re.compile(r"\\[dt]?frac ?(\d) ?(\d)(?!\d)")
+POWER = re.compile(r"(?<![\w.,^])(\d{1,15}(?:\.\d{1,15})?)(?:\^|\*\*)(?:([-+]?\d{1,3})(?![\d.])|\{([-+]?\d{1,3})\}|\(([-+]?\d{1,3})\))")
+ROOT = re.compile(r"(?<![\w.,])(\d{1,9}(?:\.\d{1,9})?)?[ ]?(?:\\sqrt ?\{(\d{1,15}(?:\.\d{1,9})?)\}|√\(?(\d{1,15}(?:\.\d{1,9})?)\)?)")
+RAISED = re.compile("(?<=\\d)[\u207a\u207b]?[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]{1,4}")
 BOXED = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]{0,200}\}){1,400})\}")
 HASHES = re.compile(r"####[ \t]*([^\n]{1,400})")
 STATED = re.compile(r"\banswer(?:\s+is|\s+would\s+be|\s*[:=])[\s:=]*([^\n]{1,400})", re.IGNORECASE)
@@ -91,6 +95,7 @@ def equal(a: Number, b: Number, tolerance: float = 0.0, relative: float = 0.0) -
     ("The answer is 1,234.50 in 3 parts", "1234.5", 1), ("6 * 7 = 42", "42", 1), ("#### 42", "42", 1), ("−5", "-5", 1),
     (r"so \boxed{\frac{3}{4}}", "0.75", 1), ("$2.5 million", "2500000", 1), ("45%", "0.45", 1), ("1½", "1.5", 1),
     ("6.02 × 10^23", "6.02e23", 1), ("1.234.567", "1234567", 1), ("0,125", "0.125", 1), (r"45\%", "0.45", 1),
+    ("2^10", "1024", 1), ("10⁻³", "0.001", 1), (r"\boxed{\sqrt{2}}", "2", 0), (r"$\frac12$", "0.5", 1),
     ("10.4", "10", 0), ("10.4", "10", 1, {"tolerance": 0.5}), ("104", "100", 1, {"relative": 0.05}), ("I do not know", "3", 0),
     ("3", "three", None), ("3", None, None)])  # fmt: skip
 def numeric(
@@ -115,13 +120,30 @@ def _reference_number(text: str) -> Number | None:
 
 def _plain(text: str) -> str:
     if not text.isascii():
+        text = RAISED.sub(lambda m: "^" + unicodedata.normalize("NFKC", m[0]), text)
         text = VULGAR.sub(lambda m: " " + unicodedata.normalize("NFKC", m[0]), text)
         text = unicodedata.normalize("NFKC", text.replace("\u00a0", " ").replace("’", "'")).translate(MINUS)
         text = DASH_AS_SIGN.sub("-", text)
     if "\\" in text:
         text = text.replace(r"\%", "%")
-        text = LATEX_FRACTION.sub(r"\1\2/\3", text).replace(r"\times", "×").replace(r"\cdot", "×")
+        text = LATEX_SHORT_FRACTION.sub(r" \1/\2", LATEX_FRACTION.sub(r"\1\2/\3", text)).replace(r"\times", "×").replace(r"\cdot", "×")
+    if "^" in text or "**" in text:
+        text = POWER.sub(_raised, text)
+    if "sqrt" in text or "√" in text:
+        text = ROOT.sub(lambda m: repr(float(m[1] or 1) * math.sqrt(float(m[2] or m[3]))), text)
     return LOOSE.sub("", text) if any(c in text for c in "*`\\{") else text
+
+
+def _raised(m: re.Match[str]) -> str:
+    """A power worked out, as 1024 for 2^10; the factor of a number, as in 1.5 × 10^3, is left to be read with it."""
+    base, power = m[1], int(m[2] or m[3] or m[4])
+    if base == "10" and m.string[max(m.start() - 3, 0) : m.start()].rstrip()[-1:] in ("x", "×", "*", "·"):
+        return m[0]
+    try:
+        value = int(base) ** power if base.isdigit() and power >= 0 and len(base) * power < 280 else float(base) ** power
+    except (OverflowError, ZeroDivisionError):
+        return m[0]
+    return repr(value)
 
 
 def _number(m: re.Match[str]) -> Number | None:
