@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tierwise.aims import Aim
 from tierwise.frontier import assign
+from tierwise.routers import base
 from tierwise.routers.base import Prompts
 from tierwise.tuning import tune
 from tierwise.types import OutcomeMatrix, Run, Sample, Tier
@@ -60,15 +61,15 @@ def matrix(name: str, models: list[str], samples: list[Sample], quality: np.ndar
 
 
 def study(
-    name: str, whole: OutcomeMatrix, n: int, resamples: int, router: str, epsilon: float, delta: float, mode: str
+    name: str, whole: OutcomeMatrix, n: int, resamples: int, router: str, epsilon: float, delta: float, mode: str, first: int = 0
 ) -> dict[str, object]:
     """Means over resamples; `broken` counts certificates whose policy loses more than epsilon on the prompts not drawn."""
-    prompts = Prompts(whole.samples)
-    prompts.read_all()
+    prompts = _read(name, whole.samples)
     rows: list[dict[str, float]] = []
-    for seed in range(resamples):
+    for seed in range(first, first + resamples):
         order = np.random.default_rng(seed).permutation(len(whole))
         drawn, rest = whole.take(order[:n]), order[n : n + MOST_TESTED]
+        base._RECENT.append((drawn.samples, prompts.take(order[:n])))  # what was read of the prompts once, in place of reading them again
         tuned = tune(drawn, Aim(max_loss=epsilon), router=router, delta=delta, seed=seed, mode=mode)
         scores, at = tuned.scored.deployed.score(prompts.take(rest)), np.arange(len(rest))
         quality, cost = whole.quality[rest], whole.cost[rest]
@@ -80,13 +81,26 @@ def study(
         loss, saving = truth(tuned.chosen.thresholds)
         promise, held = tuned.certificate, tuned.heldout
         certified = promise.status == "certified"
+        noise = np.sqrt(max(tuned.path.discordance.max(), 0.01) / len(rest))
         promised = truth(promise.thresholds) if certified else (0.0, 0.0)
-        rows.append({"loss": loss, "saving": saving, "over_aim": loss - epsilon, "certified": certified, "broken": promised[0] > epsilon,
+        upper, along = tuned.band["loss_upper"].to_numpy(), [truth(t)[0] for t in tuned.path.thresholds]
+        rows.append({"band_broken": bool((np.array(along) > upper + 1e-12).any()), "loss": loss, "saving": saving, "over_aim": loss - epsilon, "certified": certified, "broken": promised[0] > epsilon,
+                     "broken_by_noise_too": promised[0] > epsilon + noise,
                      "certified_saving": promised[1], "loss_above_interval": loss > held.loss_ci95[1],
                      "saving_below_interval": saving < held.saving_ci95[0]})  # fmt: skip
     frame = pd.DataFrame(rows).astype(float)
     found = {"ladder": name, "n": n, "resamples": resamples} | frame.mean().round(4).to_dict()
     return found | {"over_aim_p90": round(float(frame["over_aim"].quantile(0.9)), 4)}
+
+
+_READ: dict[str, Prompts] = {}
+
+
+def _read(name: str, samples: tuple[Sample, ...]) -> Prompts:
+    if name not in _READ:
+        _READ[name] = Prompts(samples)
+        _READ[name].read_all()
+    return _READ[name]
 
 
 def main() -> None:
@@ -98,12 +112,19 @@ def main() -> None:
     p.add_argument("--delta", type=float, default=0.10)
     p.add_argument("--mode", default="standard")
     p.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
+    p.add_argument("--first", type=int, default=0, help="seed of the first resample, to go on where another run ended")
+    p.add_argument("--only", default="", help="ladders whose name holds this")
+    p.add_argument("--append", type=Path, help="a CSV to which each ladder and size is added as soon as it is done")
     a = p.parse_args()
     found = []
     for name, whole in recorded(a.recorded) if a.recorded else synthetic():
-        for n in a.sizes:
+        for n in a.sizes if a.only in name else ():
             start = time.perf_counter()
-            found.append(study(name, whole, n, a.resamples, a.router, a.epsilon, a.delta, a.mode))
+            found.append(study(name, whole, n, a.resamples, a.router, a.epsilon, a.delta, a.mode, a.first))
+            if a.append:
+                pd.DataFrame(found[-1:]).assign(router=a.router, mode=a.mode, epsilon=a.epsilon, first=a.first).to_csv(
+                    a.append, mode="a", index=False, header=not a.append.exists()
+                )
             print(f"{name}, n = {n}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
     print(pd.DataFrame(found).to_markdown(index=False) if _has_tabulate() else pd.DataFrame(found).to_string(index=False))
 

@@ -101,7 +101,7 @@ def test_the_store_and_the_types_load_without_the_slow_libraries():
     assert shown.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt", "requirements-interop.txt"])
+@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt", "requirements-interop.txt", "requirements-extras.txt"])
 def test_the_lock_is_hashed_and_above_the_security_floors(lock):
     text = (ROOT / lock).read_text()
     pins = dict(line.split(" ")[0].split("==") for line in text.splitlines() if "==" in line and not line.startswith((" ", "#")))

@@ -27,6 +27,7 @@ class Tuned(Classified):
 
     model: Any = field(default=None, repr=False)
     tokenizer: Any = field(default=None, repr=False)
+    length: int = LENGTH
 
 
 @ROUTERS.add("distilbert")
@@ -61,7 +62,9 @@ class DistilBert:
         told = (
             f"Trained on {len(data):,} prompts, {self.epochs} times over: mean loss {losses[0]:.3f} at first, {losses[-1]:.3f} at the end."
         )
-        return Tuned(None, (told, "To use it elsewhere, save it as ONNX."), ask, intercept, max(weight, 1e-6), model, tokenizer)
+        return Tuned(
+            None, (told, "To use it elsewhere, save it as ONNX."), ask, intercept, max(weight, 1e-6), model, tokenizer, self.length
+        )
 
     def _base(self) -> tuple[Any, Any]:
         _torch()
@@ -141,7 +144,7 @@ def save(fitted: Tuned, name: str) -> Path:
     if place.exists():
         raise BadInput(f"There is a classifier {name!r} already. Give another name.")
     place.mkdir(parents=True)
-    given = _read(fitted.tokenizer, ["a text", "another one that is longer"], LENGTH)
+    given = _read(fitted.tokenizer, ["a text", "another one that is longer"], fitted.length)
     names = list(given)
 
     class Logits(torch.nn.Module):
@@ -155,7 +158,9 @@ def save(fitted: Tuned, name: str) -> Path:
     free = {n: {0: "texts", 1: "tokens"} for n in names} | {"logits": {0: "texts"}}
     torch.onnx.export(Logits(fitted.model.eval()), tuple(given.values()), str(place / FILES[0]), input_names=names, output_names=["logits"],
                       dynamic_axes=free, opset_version=17, dynamo=False)  # fmt: skip
-    fitted.tokenizer.backend_tokenizer.save(str(place / FILES[1]))
+    backend = fitted.tokenizer.backend_tokenizer
+    backend.enable_truncation(fitted.length)
+    backend.save(str(place / FILES[1]))
     return place
 
 

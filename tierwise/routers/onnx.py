@@ -36,7 +36,7 @@ class Onnx:
     exportable = False
     needs_options = True
 
-    def __init__(self, model: str = "", label: int = -1, length: int = LENGTH) -> None:
+    def __init__(self, model: str = "", label: int = -1, length: int = 0) -> None:
         self.model, self.label, self.length = model, int(label), int(length)
 
     def fit(self, data: RouterData, seed: int = 0) -> Fitted:
@@ -66,10 +66,14 @@ def located(name: str) -> Path:
     return folder() / name
 
 
-def asker(place: Path, label: int = -1, length: int = LENGTH) -> Callable[[Prompts], np.ndarray]:
-    """A function from prompts to (n,) log-odds of a class against the rest."""
-    if not 8 <= length <= 8192:
-        raise BadInput(f"length={length}: give a number of tokens from 8 to 8,192.")
+def asker(place: Path, label: int = -1, length: int = 0) -> Callable[[Prompts], np.ndarray]:
+    """A function from prompts to (n,) log-odds of a class against the rest.
+
+    Args:
+        length: tokens read of a prompt; 0: as the tokenizer's file says, or 256.
+    """
+    if length and not 8 <= length <= 8192:
+        raise BadInput(f"length={length}: give a number of tokens from 8 to 8,192, or leave it out.")
     session, tokenizer = _loaded(str(place), tuple((place / f).stat().st_mtime_ns for f in FILES), length)
 
     def ask(prompts: Prompts) -> np.ndarray:
@@ -103,7 +107,12 @@ def run(session: Any, tokenizer: Any, texts: list[str]) -> np.ndarray:
         raise BadInput(
             f"The classifier asks for {', '.join(sorted(wanted - given.keys()))}; a text classifier takes input_ids and attention_mask."
         )
-    return np.asarray(session.run(None, {k: v for k, v in given.items() if k in wanted})[0])
+    try:
+        return np.asarray(session.run(None, {k: v for k, v in given.items() if k in wanted})[0])
+    except Exception as error:  # onnxruntime's errors share no base class
+        raise BadInput(
+            f"The classifier failed on {len(texts)} prompts: {str(error).splitlines()[0][:200]}. A smaller length may help."
+        ) from error
 
 
 @lru_cache(maxsize=2)
@@ -121,6 +130,7 @@ def _loaded(place: str, changed: tuple[int, ...], length: int) -> tuple[Any, Any
         tokenizer = Tokenizer.from_file(str(Path(place) / FILES[1]))
     except Exception as error:
         raise BadInput(f"The classifier in {Path(place).name} cannot be loaded: {str(error).splitlines()[0][:200]}.") from error
-    tokenizer.enable_truncation(length)
+    if length or tokenizer.truncation is None:
+        tokenizer.enable_truncation(length or LENGTH)
     tokenizer.enable_padding()
     return session, tokenizer
