@@ -1,10 +1,10 @@
 # Tierwise as a server for a team. docs/deploy.md says how to run it; it does not start without a login (TIERWISE_LOGIN).
 FROM python:3.12.12-slim-bookworm AS packages
 WORKDIR /build
-COPY requirements.txt .
+COPY requirements-team.txt .
 # the lock is hashed: what is installed is what was tested, whatever the index serves by then
 RUN python -m venv /opt/tierwise \
-    && /opt/tierwise/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary=:all: -r requirements.txt
+    && /opt/tierwise/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary=:all: --no-binary=rouge-score -r requirements-team.txt
 
 FROM python:3.12.12-slim-bookworm
 RUN groupadd --gid 10001 tierwise \

@@ -1,6 +1,7 @@
 """The rules that keep the corridor one-way: who may import what, how long a file may be, and what is never used."""
 
 import ast
+import site
 import subprocess
 import sys
 from pathlib import Path
@@ -101,14 +102,28 @@ def test_the_store_and_the_types_load_without_the_slow_libraries():
     assert shown.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt", "requirements-interop.txt", "requirements-extras.txt"])
+@pytest.mark.parametrize("lock", sorted(p.name for p in ROOT.glob("requirements*.txt")))
 def test_the_lock_is_hashed_and_above_the_security_floors(lock):
     text = (ROOT / lock).read_text()
     pins = dict(line.split(" ")[0].split("==") for line in text.splitlines() if "==" in line and not line.startswith((" ", "#")))
     assert text.count("--hash=sha256:") >= len(pins)
     floors = {"streamlit": (1, 67), "litellm": (1, 89, 3), "starlette": (1, 3, 1), "python-multipart": (0, 0, 30), "pyarrow": (23, 0, 1),
-              "duckdb": (1, 4, 2), "langchain-core": (1, 2, 22), "aiohttp": (3, 14, 3), "jinja2": (3, 1, 6), "cryptography": (48,)}  # fmt: skip
+              "duckdb": (1, 4, 2), "langchain-core": (1, 2, 22), "aiohttp": (3, 14, 3), "jinja2": (3, 1, 6), "cryptography": (50,),
+              "pyjwt": (2, 13), "mcp": (1, 27, 2), "langchain-openai": (1, 1, 14), "tornado": (6, 6), "ragas": (0, 4, 3)}  # fmt: skip
     for package, floor in floors.items():
         if package in pins:
             assert tuple(int(x) for x in pins[package].split(".")[: len(floor)]) >= floor, f"{lock}: {package} {pins[package]}"
     assert pins.get("litellm") not in ("1.82.7", "1.82.8")  # published by an attacker
+
+
+def test_nothing_that_is_installed_runs_when_any_python_starts():
+    """A malicious release did so by a .pth file."""
+    folders = {Path(p) for p in site.getsitepackages()}
+    assert folders
+    runs = {
+        path.name
+        for folder in folders
+        for path in folder.glob("*.pth")
+        if any(line.startswith(("import ", "import\t")) for line in path.read_text(errors="replace").splitlines())
+    }
+    assert runs <= {"distutils-precedence.pth", "_virtualenv.pth"}, "look at it before anything else is started from here"

@@ -228,3 +228,10 @@ def test_two_sentences_of_which_one_is_right_get_a_share():
     sample = Sample("s", "q", "The cat sat on the mat. The dog ran in the park. It rained all day.")
     score = SCORERS["ragas_bleu"]("The cat sat on the mat.", sample).value
     assert 0.01 < score < 1 and SCORERS["ragas_bleu"](sample.reference, sample).value == 1.0
+
+
+def test_its_cache_that_unpickles_what_it_finds_is_never_there():
+    """diskcache comes with ragas, cannot be mended (CVE-2025-69872), and is not imported by anything that is used of it."""
+    sample = Sample("s", "q", "The cat sat on the mat. The dog ran in the park. It rained all day.")
+    assert SCORERS["ragas_bleu"]("The cat sat on the mat.", sample).value is not None
+    assert "ragas" in sys.modules and "diskcache" not in sys.modules

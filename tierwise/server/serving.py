@@ -103,6 +103,12 @@ def identifier(login: str) -> Identify:
                 "A proxy on this machine needs FORWARDED_ALLOW_IPS set to nothing: else the address it reports is taken for its own."
             )
         return lambda headers, client_host, cookies: from_proxy(headers, client_host, proxy)
+    from streamlit.auth_util import is_authlib_installed
+
+    if not is_authlib_installed():
+        raise BadInput(
+            "TIERWISE_LOGIN is oidc but the package Authlib is not installed: pip install --require-hashes -r requirements-team.txt."
+        )
     if not _auth_section():
         raise BadInput("TIERWISE_LOGIN is oidc but .streamlit/secrets.toml has no [auth] section. docs/deploy.md shows one.")
     return by_cookie
