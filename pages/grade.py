@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from tierwise.ui import grader, gradesetup, parts, state
+from tierwise.ui import grader, gradesetup, parts, state, steadiness
 from tierwise.ui.frame import COMPARE, RUN, require_frame
 
 require_frame()
@@ -24,6 +24,8 @@ elif session is None or not rater or st.session_state.get("grade_new"):
 else:
     grader.card(run, session, rater)
     gradesetup.settles(run, session)
+    if st.toggle("Agreement over time", key="steady", help="Whether people and the judge grade the same way from beginning to end."):
+        steadiness.over_time(run)
     with st.container(horizontal=True, vertical_alignment="center"):
         parts.next_step("See what changed", COMPARE, icon=":material/bar_chart:", run=run.id, compare_view="Human grades")
         if st.button("Ask something else", key="another", icon=":material/add:", help="A new queue, for the policy as it is now."):

@@ -215,3 +215,7 @@ def test_compare_says_whether_grades_are_steady(app: App):
     app.open("compare", compare_view="Human grades")
     texts = " ".join(t.value for t in app.at.text)
     assert "Ana, asked the same again" in texts and "Ana against the automatic grades: " in texts and "p = " in texts
+    app.open("grade")
+    app.at.toggle(key="steady").set_value(True)
+    app.run()
+    assert any("Ana, asked the same again" in t.value for t in app.at.text)
