@@ -28,15 +28,15 @@ def _plan(policy: Policy) -> None:
         grading = st.number_input("Grading a pair, $", 0.0, 100.0, 0.0, 0.001, format="%.4f", key="watch_grading", width=160)
     found = plan(policy, a_day, rate / 100, grading_usd=grading)
     row = [
-        parts.Figure("Pairs a day", f"{found.pairs_a_day:,.0f}", f"tolerating {found.tolerated * 100:.1f} pts on them"),
+        parts.Figure("Pairs a day", f"{found.pairs_a_day:,.0f}", f"tolerate {found.tolerated * 100:.1f} pts"),
         parts.Figure(
             "Price a day",
             "not known" if found.price_a_day is None else figures.dollars(found.price_a_day),
-            "" if found.price_share is None else f"{found.price_share:.1%} of what routing saves",
+            "" if found.price_share is None else f"{found.price_share:.1%} of the saving",
         ),
-        parts.Figure("False alarms", f"≤ 1 in {found.false_alarm_days:,.0f} days", f"limit {found.limit:,.0f} pairs"),
+        parts.Figure("Between false alarms", f"≥ {found.false_alarm_days:,.0f} days", "on average, if nothing changes"),
     ]
-    parts.figures(row, columns=3)
+    parts.figures(row, columns=2)
     if found.delays:
         frame = pd.DataFrame(
             [
