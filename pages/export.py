@@ -50,6 +50,8 @@ with left:
     )
     rows = picked.selection.rows
     policy = policies[rows[0]] if rows and rows[0] < len(policies) else linked
+    if policy.id != linked.id:
+        state.remember_policy(policy.id)
     st.markdown("**What it was chosen on**")
     evidence(policy)
     with st.container(horizontal=True, gap="small"):

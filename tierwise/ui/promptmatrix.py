@@ -20,13 +20,16 @@ KINDS = (DIFFER, ALL, REGRESSED, NONE_RIGHT, UNSCORED, FLAGGED)
 def prompt_table(run: Run, matrix: OutcomeMatrix) -> None:
     """Choose which prompts; a row's button opens its answers."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        kind = st.segmented_control("Show", KINDS, default=DIFFER, required=True, key="show", label_visibility="collapsed")
+        kind = st.segmented_control("Show", KINDS, default=DIFFER, required=True, key="show", label_visibility="collapsed", bind="query-params")
         baseline = len(matrix.tiers) - 1
         if kind == REGRESSED and len(matrix.tiers) > 1:
-            baseline = matrix.tiers.index(st.selectbox("Baseline", matrix.tiers, baseline, key="baseline", width=200))
+            baseline = matrix.tiers.index(st.selectbox("Baseline", matrix.tiers, baseline, key="baseline", width=200, bind="query-params"))
         order = chosen(matrix, kind, baseline, flagged(run) if kind == FLAGGED else set())
         pages = max(1, math.ceil(len(order) / PAGE))
-        page = st.number_input(f"Page of {pages:,}", 1, pages, 1, key=f"matrix_page_{kind}_{baseline}", width=160) if pages > 1 else 1
+        page = 1
+        if pages > 1:
+            key = f"page_{KINDS.index(kind)}_{baseline}"
+            page = st.number_input(f"Page of {pages:,}", 1, pages, 1, key=key, width=160, bind="query-params")
     at = order[(page - 1) * PAGE : page * PAGE]
     frame = pd.DataFrame(
         {

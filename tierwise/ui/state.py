@@ -162,6 +162,11 @@ def policy_in_link(options: list[Policy]) -> Policy:
     return next((p for p in options if p.id == st.query_params.get("policy")), options[0])
 
 
+def remember_policy(policy_id: str) -> None:
+    """Name the policy that was picked in the link."""
+    st.query_params["policy"] = policy_id
+
+
 def rater() -> str:
     """Who is grading: the person signed in, else the name given once, which the link carries; empty when not known."""
     if who.team():
