@@ -47,12 +47,14 @@ def workspace() -> None:
             "version": [s.digest[:8] for s in found],
         }
     )
+    linked = next((i for i, s in enumerate(found) if s.id == st.query_params.get("set")), 0)
     picked = st.dataframe(
         frame,
         hide_index=True,
         placeholder="",
         on_select="rerun",
         selection_mode="single-row-required",
+        selection_default={"selection": {"rows": [linked]}},
         key="sets",
         alt="Prompt sets of this workspace",
         column_config={
@@ -62,8 +64,9 @@ def workspace() -> None:
         },
     )
     rows = picked.selection.rows
-    linked = next((i for i, s in enumerate(found) if s.id == st.query_params.get("set")), 0)
     chosen = found[rows[0]] if rows and rows[0] < len(found) else found[linked]
+    if chosen.id != found[linked].id:
+        state.remember_evalset(chosen.id)
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             parts.plain(f"{chosen.name} · {chosen.size:,} prompts · {chosen.with_reference:,} with a right answer")

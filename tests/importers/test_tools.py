@@ -288,10 +288,43 @@ def test_a_prompt_set_for_promptfoo_keeps_text_from_being_a_template():
         document["providers"][0]["id"] == "openai:chat:gpt-mini" and document["providers"][0]["config"]["apiKeyEnvar"] == "OPENAI_API_KEY"
     )
     first, second = document["tests"]
-    inside = first["vars"]["messages"].removeprefix("{% raw %}").removesuffix("{% endraw %}")
-    assert inside != first["vars"]["messages"], "kept from being a template"
-    assert json.loads(inside) == samples[0].chat()
+    shapes = {p["label"]: json.loads(p["raw"]) for p in document["prompts"]}
+    assert set(shapes) == {"system-user", "user"}, "a template a sequence of roles, which is JSON: its variables are put in as they are"
+    for test, sample in zip(document["tests"], samples, strict=True):
+        (shape,) = test["prompts"]
+        filled = [{**m, "content": test["vars"][m["content"].strip("{} ")]} for m in shapes[shape]]
+        assert filled == sample.chat()
     assert first["assert"] == [{"type": "equals", "value": "4"}] and first["metadata"] == {"sample_id": "a", "category": "short"}
-    assert json.loads(second["vars"]["messages"]) == samples[1].chat() and "assert" not in second
+    assert "assert" not in second and document["providers"][1]["config"]["omitDefaults"] is True
+    assert yaml.safe_load(to_promptfoo(evalset_of("set", [Sample("c", "x\n")]), tiers))["tests"][0]["vars"] == {
+        "tierwise_message_1": "x\n\n"
+    }
+    for bad in (Sample("c", "file://etc/passwd"), Sample("c", "x", "package:y")):
+        with pytest.raises(BadInput, match=r"'c'.*load a file"):
+            to_promptfoo(evalset_of("set", [bad]), tiers)
     with pytest.raises(BadInput, match="simulated"):
         to_promptfoo(evalset_of("set", samples), [Tier("s", "sim/small")])
+
+
+def test_promptfoo_counts_prompts_and_providers_together_and_writes_zero_for_an_unknown_price():
+    """As promptfoo 0.121 does: promptIdx is 0 for the first provider and 1 for the second, of one and the same prompt."""
+    content = promptfoo_file()
+    for i, row in enumerate(content["results"]["results"]):
+        row |= {"promptIdx": i % 2, "promptId": "abc"}
+        row["response"]["cost"] = row["cost"] = 0
+    taken = TOOLS["promptfoo"](content)
+    assert {r["sample_id"] for r in taken.rows} == {"0", "1"} and len({r["model"] for r in taken.rows}) == 2
+    assert {r["cost_usd"] for r in taken.rows} == {None}
+    twice = [dict(r) | {"promptId": "def", "promptIdx": r["promptIdx"] + 2} for r in content["results"]["results"]]
+    content["results"]["results"] += twice
+    assert {r["sample_id"] for r in TOOLS["promptfoo"](content).rows} == {"0/0", "1/0", "0/1", "1/1"}
+
+
+def test_a_reference_kept_from_being_a_template_comes_back_as_it_was():
+    references = ["{{x}}", "{% endraw %} {{y}}", "plain"]
+    tiers = [Tier("mini", "openai/gpt-mini")]
+    tests = yaml.safe_load(to_promptfoo(evalset_of("set", [Sample(str(i), "x", r) for i, r in enumerate(references)]), tiers))["tests"]
+    content = promptfoo_file()
+    for test, reference in zip(tests, references, strict=True):
+        content["results"]["results"][0]["testCase"]["assert"] = test["assert"]
+        assert TOOLS["promptfoo"](content).rows[0]["reference"] == reference

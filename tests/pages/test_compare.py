@@ -9,6 +9,7 @@ from tests.conftest import make_matrix
 from tests.pages.conftest import App, app_query
 from tierwise.ui import promptmatrix, state
 from tierwise.ui.answers import WORDS, word_diff
+from tierwise.ui.promptmatrix import KINDS
 
 
 def test_each_tier_has_its_numbers(filled_app: App):
@@ -60,7 +61,7 @@ def test_every_prompt_is_on_some_page(filled_app: App):
     at = by_prompt(filled_app, "All")
     shown = list(at.dataframe[-1].value["prompt"])
     assert len(shown) == promptmatrix.PAGE
-    key = f"matrix_page_All_{len(at.dataframe[0].value) - 1}"
+    key = f"page_{KINDS.index('All')}_{len(at.dataframe[0].value) - 1}"
     at.number_input(key=key).set_value(2)
     more = list(filled_app.run().dataframe[-1].value["prompt"])
     assert len(more) > 0 and shown != more

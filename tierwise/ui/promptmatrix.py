@@ -20,7 +20,9 @@ KINDS = (DIFFER, ALL, REGRESSED, NONE_RIGHT, UNSCORED, FLAGGED)
 def prompt_table(run: Run, matrix: OutcomeMatrix) -> None:
     """Choose which prompts; a row's button opens its answers."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        kind = st.segmented_control("Show", KINDS, default=DIFFER, required=True, key="show", label_visibility="collapsed", bind="query-params")
+        kind = st.segmented_control(
+            "Show", KINDS, default=DIFFER, required=True, key="show", label_visibility="collapsed", bind="query-params"
+        )
         baseline = len(matrix.tiers) - 1
         if kind == REGRESSED and len(matrix.tiers) > 1:
             baseline = matrix.tiers.index(st.selectbox("Baseline", matrix.tiers, baseline, key="baseline", width=200, bind="query-params"))

@@ -14,7 +14,9 @@ SHOWN = 200
 def proof(policy: Policy) -> None:
     """The three, one at a time."""
     st.markdown("**See it decide**")
-    view = st.segmented_control("Proof", VIEWS, default=VIEWS[0], required=True, key="proof", label_visibility="collapsed", bind="query-params")
+    view = st.segmented_control(
+        "Proof", VIEWS, default=VIEWS[0], required=True, key="proof", label_visibility="collapsed", bind="query-params"
+    )
     samples = packing.samples(policy)
     with st.container(border=True), parts.guard():
         {VIEWS[0]: _try, VIEWS[1]: _drill, VIEWS[2]: _check}[view](policy, samples)

@@ -56,6 +56,7 @@ def show_router(request_types: Sequence[str]) -> str:
         list(entries),
         format_func=entries.get,
         key="router",
+        bind="query-params",
         help="Gives each prompt a score: how hard it looks before any model is asked.",
     )
     if router() != "rules":

@@ -1,0 +1,107 @@
+"""A link reopens the very view for somebody else: on each screen something is changed, and the address is opened in a fresh session."""
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+
+def reopened(visit, v):
+    again = visit(v.page.url.removeprefix(v.server.url))
+    assert again.page.locator("[data-testid=stException]").count() == 0
+    return again
+
+
+def choose(v, label: str, option: str) -> None:
+    v.page.locator("[data-testid=stSelectbox]", has_text=label).get_by_role("combobox").click()
+    v.page.get_by_role("option", name=option, exact=True).click()
+    v.settle()
+
+
+def picked(v, label: str) -> str:
+    return v.page.locator("[data-testid=stSelectbox]", has_text=label).get_by_role("combobox").first.input_value()
+
+
+def radio(v, name: str) -> None:
+    v.page.get_by_role("radio", name=name, exact=True).click()
+    v.settle()
+
+
+def chosen(v, name: str) -> bool:
+    return v.page.get_by_role("radio", name=name, exact=True).is_checked()
+
+
+def row(v, number: int) -> None:
+    """Picks a row of the first table, whose cells are drawn on a canvas."""
+    grid = v.page.locator("[data-testid=stDataFrame]").first
+    grid.scroll_into_view_if_needed()
+    v.page.wait_for_timeout(400)
+    box = grid.bounding_box()
+    v.page.mouse.click(box["x"] + 120, box["y"] + 36 * number + 18)
+    v.settle()
+
+
+def test_tune_keeps_router_aim_thresholds_and_volume(visit):
+    v = visit("/tune")
+    choose(v, "Router", "Request types")
+    v.page.get_by_role("spinbutton", name="Points of quality").fill("5")
+    v.page.keyboard.press("Enter")
+    v.settle()
+    thumb = v.page.get_by_role("slider").first
+    thumb.focus()
+    thumb.press("End")
+    v.settle()
+    names = ("Quality kept", "Cost per 1,000 requests", "Sent to the top tier")
+    seen = {name: v.metric(name) for name in names}
+    again = reopened(visit, v)
+    assert {name: again.metric(name) for name in names} == seen
+    assert again.page.get_by_role("spinbutton", name="Points of quality").input_value() == "5.0"
+    assert picked(again, "Router") == "Request types"
+
+
+def test_compare_keeps_the_view_and_which_prompts_are_shown(visit):
+    v = visit("/compare")
+    radio(v, "By prompt")
+    radio(v, "Worse than a baseline")
+    choose(v, "Baseline", "medium")
+    said = v.page.get_by_text("of 169 prompts").inner_text()
+    again = reopened(visit, v)
+    assert chosen(again, "By prompt") and chosen(again, "Worse than a baseline")
+    assert again.page.get_by_text("of 169 prompts").inner_text() == said
+
+
+def test_export_keeps_the_policy_the_target_and_the_proof(visit):
+    tune = visit("/tune")
+    for name in ("First of two", "Second of two"):
+        tune.page.get_by_role("textbox", name="Name of the policy").fill(name)
+        tune.page.keyboard.press("Enter")
+        tune.settle()
+        tune.click("Save policy")
+        tune.title("Export")
+        if name.startswith("First"):
+            tune.open("/tune")
+    v = visit("/export")
+    row(v, 2)
+    choose(v, "For", "Gateway: LiteLLM proxy")
+    radio(v, "If a provider fails")
+    again = reopened(visit, v)
+    with again.page.expect_download() as coming:
+        again.page.get_by_role("button", name="Report", exact=True).first.click()
+    assert coming.value.suggested_filename == "first-of-two-report.html"
+    assert chosen(again, "If a provider fails")
+    assert picked(again, "For") == "Gateway: LiteLLM proxy"
+
+
+@pytest.mark.parametrize(("screen", "view"), [("evalsets", "Shipped sets"), ("traffic", 1)])
+def test_the_view_of_a_screen_is_kept(visit, screen, view):
+    v = visit(f"/{screen}")
+    options = v.page.get_by_role("radio").all_inner_texts() if isinstance(view, int) else [view]
+    name = options[view] if isinstance(view, int) else view
+    radio(v, name)
+    assert chosen(reopened(visit, v), name)
+
+
+def test_what_a_link_names_wrongly_is_left_out(visit):
+    v = visit("/compare?compare_view=Nonsense&show=Nothing&baseline=nobody&page_1_2=99&run=none")
+    assert v.page.locator("[data-testid=stException]").count() == 0 and chosen(v, "By tier")
+    v = visit("/tune?router=Nobody&points=900&aim=x")
+    assert v.page.locator("[data-testid=stException]").count() == 0 and v.metric("Quality kept").endswith("%")
