@@ -26,4 +26,21 @@ def test_report_results_bundle_and_chart_from_the_screens(visit, tmp_path):
     assert visitor.page.locator("[data-testid=stException]").count() == 0
     tune = visit("/tune")
     assert saved(tune, "Chart", tmp_path).read_text(encoding="utf-8").startswith("<svg")
+    tiers = saved(visit("/compare"), "Chart", tmp_path)
+    assert tiers.name == "demo-support-mix-tiers.svg" and tiers.read_text(encoding="utf-8").startswith("<svg")
     assert visitor.outside == [] and tune.outside == []
+
+
+@pytest.mark.parametrize("screen", ["", "compare", "tune"])
+def test_a_chart_is_a_picture_at_one_click_and_nobody_else_is_asked(visit, tmp_path, screen):
+    visitor = visit(f"/{screen}")
+    chart = visitor.page.locator("[data-testid=stVegaLiteChart]").first
+    chart.wait_for()
+    chart.scroll_into_view_if_needed()
+    chart.hover()
+    with visitor.page.expect_download() as waiting:
+        visitor.page.get_by_role("button", name="Download as PNG").first.click()
+    path = tmp_path / "chart.png"
+    waiting.value.save_as(path)
+    assert path.read_bytes().startswith(b"\x89PNG\r\n") and path.stat().st_size > 5000
+    assert visitor.outside == [] and visitor.errors == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.pages.conftest import App
+from tests.pages.conftest import App, app_query
 from tierwise.exporters import EXPORTERS
 
 
@@ -30,3 +30,19 @@ def test_every_target_is_offered_and_is_packed_or_refused_in_words(export: App):
         refused = "That did not work" in export.badges()
         assert export.primary() == ([] if refused else ["Download"]), name
         assert refused or "100 %" in export.badges()
+
+
+def test_the_policy_that_is_picked_is_named_by_the_link(export: App):
+    from tierwise.ui import state
+
+    newest = state.policy_in_link(state.store().policies.list())
+    export.open("tune")
+    export.at.text_input(key=next(t.key for t in export.at.text_input if t.label == "Name of the policy")).set_value("Another")
+    export.click("save")
+    export.at.query_params.clear()
+    export.open("export")
+    export.at.session_state["policies_"] = {"selection": {"rows": [1], "columns": [], "cells": []}}
+    export.run()
+    assert app_query(export.at, "policy") == newest.id
+    export.run()
+    assert app_query(export.at, "policy") == newest.id, "and stays"

@@ -35,6 +35,7 @@ def test_compare_offers_report_results_and_bundle(filled_app: App, made):
     assert made["report"][1] == "demo-support-mix-report.html"
     assert made["results_csv"][0]().startswith(b"\xef\xbb\xbfsample_id,")
     assert zipfile.ZipFile(io.BytesIO(made["bundle"][0]())).testzip() is None
+    assert made["tiers_svg"][0]().startswith("<svg") and "95 %" in made["tiers_svg"][0]()
 
 
 def test_tune_offers_its_chart(filled_app: App, made):

@@ -34,7 +34,7 @@ def write(path: str, content: bytes | str, option: str = "--out") -> Path:
 
 def _report_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("of", metavar="RUN or POLICY")
-    p.add_argument("--out", required=True, metavar="FILE.html")
+    p.add_argument("--out", required=True, metavar="FILE.html", help="a page; FILE.svg of a run is its chart alone")
     p.add_argument(
         "--aim", action="append", default=[], metavar="max-loss=0.01", help="of a run: what to tune for; max-loss=0.02 without it"
     )
@@ -45,10 +45,14 @@ def _report_arguments(p: argparse.ArgumentParser) -> None:
 @command("report", "Write one self-contained page on a run or a policy.", _report_arguments)
 def report(a: argparse.Namespace, store: Store) -> Result:
     from tierwise.frontier import parse_aim
-    from tierwise.report import policy_report, run_report
+    from tierwise.report import chart_svg, policy_report, run_report
 
     found = run_or_policy(store, a.of)
-    if isinstance(found, Policy):
+    if a.out.lower().endswith(".svg"):
+        if isinstance(found, Policy):
+            raise BadInput("A chart alone is of a run: give the run, or --out FILE.html for the policy's page, which holds its chart.")
+        page = chart_svg(store, found, parse_aim(*a.aim) if a.aim else None)
+    elif isinstance(found, Policy):
         page = policy_report(store, found, answers=a.answers)
     else:
         page = run_report(store, found, parse_aim(*a.aim) if a.aim else None, a.scorer, a.answers)

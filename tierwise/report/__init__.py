@@ -21,7 +21,7 @@ from tierwise.store import Store
 from tierwise.summary import summary
 from tierwise.types import OutcomeMatrix, Policy, Run
 
-__all__ = ["chart_svg", "policy_report", "run_report"]
+__all__ = ["chart_svg", "policy_report", "run_report", "tiers_svg"]
 
 NOTHING = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 """A page of this kind may load nothing, and has no script to run."""
@@ -63,6 +63,13 @@ def chart_svg(store: Store, run: Run, aim: Aim | None = None, matrix: OutcomeMat
     rows = summary(s.matrix)
     drawn = route(s, rows)
     return pictures.cost_quality(drawn, alone=True) if drawn is not None else pictures.intervals(tier_spots(rows), alone=True)
+
+
+def tiers_svg(store: Store, run: Run, matrix: OutcomeMatrix) -> str:
+    """The mean grade of each tier with its interval as an SVG file."""
+    store.require("export")
+    store.note("exported", "run", run.id, run.name, "chart")
+    return pictures.intervals(tier_spots(summary(matrix)), alone=True)
 
 
 def _run(store: Store, run: Run, aim: Aim | None, scorer: str | None, answers: bool, matrix: OutcomeMatrix | None, tuning: Any) -> Subject:

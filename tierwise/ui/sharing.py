@@ -30,6 +30,11 @@ def run_downloads(run: Run, matrix: OutcomeMatrix) -> None:
 
         return export_bundle(store, run)
 
+    def tiers() -> str:
+        from tierwise.report import tiers_svg
+
+        return tiers_svg(store, run, matrix)
+
     if not store.allows("export"):
         return
     with st.container(horizontal=True, gap="small"):
@@ -45,6 +50,14 @@ def run_downloads(run: Run, matrix: OutcomeMatrix) -> None:
             for suffix, (label, says, mime) in FORMATS.items():
                 _button(label, _results(run, suffix), f"{name}-results.{suffix}", mime, f"results_{suffix}", says)
         links.share_button("run", run.id)
+        _button(
+            "Chart",
+            tiers,
+            f"{name}-tiers.svg",
+            "image/svg+xml",
+            "tiers_svg",
+            "Each tier's mean grade with its interval, as SVG. The chart's own menu has it as PNG.",
+        )
         _button(
             "Bundle",
             bundle,
@@ -93,7 +106,7 @@ def chart(run: Run, matrix: OutcomeMatrix, tuning: object) -> None:
         f"{slug(run.name)}-chart.svg",
         "image/svg+xml",
         "chart_svg",
-        "As SVG, with the recommended point and what to expect of it.",
+        "As SVG, with the recommended point and what to expect of it. The chart's own menu has it as PNG, as it stands.",
     )
 
 
