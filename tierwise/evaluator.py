@@ -28,176 +28,25 @@ held-out ranks mean the same share of traffic after the router is fitted again o
 import bisect
 import hashlib
 import heapq
-import itertools
 import math
-import re
-from collections import Counter
-from functools import cached_property, lru_cache
 
-HEAD, TAIL = 6000, 2000  # characters read of a long prompt: time is bounded, and tasks are stated at either end
+from tierwise.reading import (
+    HEAD,  # noqa: F401
+    KEYWORDS,  # noqa: F401
+    MONEY,  # noqa: F401
+    TAIL,  # noqa: F401
+    Reading,
+    content_text,
+    features,  # noqa: F401
+    keyword_found,
+    request_text,  # noqa: F401
+    terms,  # noqa: F401
+    tokens,  # noqa: F401
+    words,  # noqa: F401
+)
+
 DIGITS = 10  # raw scores are rounded before they are ranked, so that sums in another order still tie
-
-KEYWORDS = {
-    "legal_words": "liability liable indemnify indemnification indemnity clause contract agreement warranty breach termination "
-    "statute plaintiff defendant court negligence confidentiality jurisdiction tort lease",
-    "code_words": "python javascript typescript java sql function class method code bug exception compile regex api script json "
-    "html css def return import algorithm",
-    "maths_words": "solve calculate compute equation probability integral derivative theorem polynomial matrix triangle sum product "
-    "remainder integer fraction percent average ratio many much total cost costs each twice half",
-    "reasoning_words": "prove proof derive why explain infer deduce reason reasoning justify analyse analyze compare evaluate "
-    "therefore because conclude assume suppose if implies argument hypothesis step",
-    "constraint_words": "must exactly least most only never always without unless except between should cannot not",
-    "reference_words": "attached attachment above below following document table figure passage context article email thread according",
-    "simple_words": "summarise summarize translate classify extract list name define rewrite paraphrase label tag greeting thanks hello",
-}
-_GROUPS = {name: frozenset(words.split()) for name, words in KEYWORDS.items()}
-
-# What follows counts in the way that costs least: each pattern opens with a literal or a small class, which are searched for in C.
-# `exporters/javascript_patterns.py` says the same plainly, and a test holds the two equal.
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+(?:[.,]\d+)*")
-_PLAIN_WORD = re.compile(r"[a-z]+(?:['’][a-z]+)*|[0-9]+(?:[.,][0-9]+)*")
-_OPENING = r"\n[^\S\n]*(?:def|class|import|from|return|function|const|let|var|public|#include|SELECT)\b"
-_CODE = tuple(map(re.compile, ("```", _OPENING, r"[=!](?:=|(?<==)>)", r"\(\)(?<=\w\(\))")))
-_CODE_END, _TWICE = re.compile(r"[;{}]\s*$", re.M), re.compile(_OPENING + r"\(\)")
-_SUM, _PLAIN_SUM = re.compile(r"\d\s*[-*/]\s*\d"), re.compile(r"[0-9]\s*[-*/]\s*[0-9]")
-_TEX = re.compile(r"\\[a-zA-Z]+")
-_OPTION = re.compile(r"\n[^\S\n]*\(?[A-Ja-j][.):](?=\s)")
-_LIST = re.compile(r"\n[^\S\n]*(?:[-*•]|\d{1,3}[.)])(?=\s)")
-_SENTENCE = re.compile(r"[.!?。！？](?:\s|$)")
-_JSON_WORD, _JSON = re.compile(r"\bjson\b", re.I), re.compile(r"[{\[]\s*\"")
-_BLANK = re.compile(r"_{3,}|\.{4,}")
-_ASCII = bytes(range(128))
-_DIGITS, _CAPITALS, _MATHS, _RARE_MATHS = b"0123456789", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"=+<>^$", "√∑∫π≤≥×÷±°"
-MONEY = "$%€£¥"
 _IMAGES = ("image_url", "input_image", "image")
-
-
-def content_text(content):
-    """The text of a message's content: a string, or the text parts of a list of parts."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, (list, tuple)):
-        parts = [p if isinstance(p, str) else p.get("text") for p in content if isinstance(p, (str, dict))]
-        return "\n".join(p for p in parts if isinstance(p, str))
-    return ""
-
-
-def request_text(messages):
-    """The text of the last user message; empty when there is none."""
-    for message in reversed(messages or []):
-        if message.get("role") == "user":
-            return content_text(message.get("content"))
-    return ""
-
-
-def tokens(text):
-    """The length of a text in tokens as gateways estimate it: four characters each."""
-    return len(text) // 4
-
-
-def _clip(text):
-    return text if len(text) <= HEAD + TAIL else text[:HEAD] + "\n" + text[-TAIL:]
-
-
-def _rare(text):
-    """The characters of a text beyond ASCII, in order."""
-    if text.isascii():
-        return ""
-    return text.encode("utf-8", "surrogatepass").translate(None, _ASCII).decode("utf-8", "surrogatepass")
-
-
-def words(text):
-    """Lower-case words and numbers of a text, long ones read at both ends only."""
-    lower = _clip(text).lower()
-    return (_WORD if any(map(str.isalnum, set(_rare(lower)))) else _PLAIN_WORD).findall(lower)
-
-
-def _zeros(found, distinct):
-    """Words with every number as the word 0."""
-    swapped = {w: "0" for w in distinct if w[0].isdigit()}
-    return list(map(swapped.get, found, found)) if swapped else found
-
-
-def terms(text):
-    """What TF-IDF counts: single words and pairs of neighbours; every number is the word 0."""
-    found = words(text)
-    single = _zeros(found, set(found))
-    return single + list(map(" ".join, itertools.pairwise(single)))
-
-
-def _magnitude(number):  # about 1 + log10: digits before the point (12 at most: longer ones are names), a tenth for each unit of the first
-    whole = number.split(".")[0].replace(",", "")
-    return min(len(whole), 12) + max("0123456789".find(whole[0]), 0) / 10
-
-
-def features(messages, metadata=None, reading=None):
-    """What is known of a request before any model is called: {name: number}, counts as log(1 + count)."""
-    reading = reading or Reading(messages)
-    whole, found, counts = reading.text, reading.words, reading.counts
-    text, log = _clip(whole), math.log1p
-    size, count = max(len(text), 1), max(len(found), 1)
-    letters = {w: n for w, n in counts.items() if not w[0].isdigit()}
-    alphabetic = sum(letters.values())
-    numbers = len(found) - alphabetic
-    rare, lines, fresh = _rare(text), text.split("\n"), "\n" + text
-    plain = text.encode("ascii", "ignore")
-
-    def many(characters, also):
-        return len(plain) - len(plain.translate(None, characters)) + sum(map(also, rare))
-
-    def marks(*patterns):
-        return sum(len(p.findall(fresh)) for p in patterns)
-
-    out = {
-        "log_tokens": log(tokens(whole)),
-        "numbers": log(numbers),
-        "number_share": numbers / count,
-        "digit_share": many(_DIGITS, str.isdigit) / size,
-        "largest_number": max((_magnitude(w) for w in counts if w not in letters), default=0.0),
-        "decimals": log(sum(n for w, n in counts.items() if "." in w)),
-        "money_percent": log(sum(map(text.count, MONEY))),
-        "code_marks": log(marks(*_CODE, _CODE_END) - (marks(_TWICE) if "()" in text else 0)),
-        "maths_marks": log(many(_MATHS, _RARE_MATHS.__contains__) + marks(_TEX, _SUM if any(map(str.isdecimal, rare)) else _PLAIN_SUM)),
-        "question_marks": log(text.count("?") + text.count("？")),
-        "opens_what": float(bool(found) and found[0] in ("what", "which", "who", "when", "where")),
-        "asks_why_how": float("why" in counts or "how" in counts),
-        "blanks": log(len(_BLANK.findall(text)) if "___" in text or "...." in text else 0),
-        "lines": log(len(lines)),
-        "longest_line": log(max(map(len, lines))),
-        "sentences": log(len(_SENTENCE.findall(text))),
-        "word_length": sum(len(w) * n for w, n in letters.items()) / max(alphabetic, 1),
-        "long_words": sum(n for w, n in letters.items() if len(w) > 8) / count,
-        "distinct_words": len(counts) / count,
-        "capitals": many(_CAPITALS, str.isupper) / size,
-        "non_ascii": len(rare) / size,
-        "list_items": log(marks(_LIST)),
-        "options": log(marks(_OPTION)),
-        "asks_json": float(_asks_json(text)),
-        "quotes": log(text.count('"') + text.count("“")),
-        "earlier_turns": log(max(sum(m.get("role") in ("user", "assistant") for m in messages or []) - 1, 0)),
-        "system_prompt": float(any(m.get("role") in ("system", "developer") for m in messages or [])),
-    }
-    for name, group in _GROUPS.items():
-        out[name] = log(sum([counts[w] for w in group if w in counts]))
-    return out
-
-
-def _asks_json(text):
-    if '"' in text and _JSON.search(text):
-        return True
-    return ("json" in text.lower() or "ſ" in text) and _JSON_WORD.search(text) is not None
-
-
-@lru_cache(maxsize=4096)
-def _pattern(keyword):
-    word = re.escape(keyword)
-    return re.compile(rf"{word}(?<=\b{word})\b")  # a literal first: `\b` first would be tried at every character
-
-
-def keyword_found(text, keyword):
-    """Whether lower-case `text` holds a keyword: a single word at word boundaries, a phrase anywhere."""
-    keyword = keyword.lower()
-    return keyword in text and (" " in keyword or _pattern(keyword).search(text) is not None)
 
 
 def _has_part(messages, kinds):
@@ -245,45 +94,11 @@ def _logistic(x):
     return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
-class Reading:
-    """A request read at most once, however many rules and parts of a score ask."""
-
-    def __init__(self, messages):
-        self.messages, self.text, self._added = messages, request_text(messages), {}
-        self.tokens = tokens(self.text)
-
-    @cached_property
-    def lower(self):
-        return self.text.lower()
-
-    @cached_property
-    def words(self):
-        return words(self.text)
-
-    @cached_property
-    def counts(self):
-        return Counter(self.words)
-
-    @cached_property
-    def features(self):
-        return features(self.messages, reading=self)
-
-    @cached_property
-    def single(self):
-        return _zeros(self.words, self.counts)
-
-    def counted(self, vocabulary):
-        """How often each term of a vocabulary occurs, in the order of `terms`."""
-        single, known = self.single, vocabulary.__contains__
-        found = Counter(filter(known, single))
-        found.update(filter(known, map(" ".join, itertools.pairwise(single))))
-        return found
-
-    def added(self, spec, metadata):
-        """What each part of a linear score adds to its intercept: two lists of (name, amount), of features and of terms."""
-        if id(spec) not in self._added:
-            self._added[id(spec)] = (_linear if spec["type"] == "linear" else _text_linear)(spec, metadata, self)
-        return self._added[id(spec)]
+def _added(spec, metadata, reading):
+    """What each part of a linear score adds to its intercept: two lists of (name, amount), of features and of terms."""
+    if id(spec) not in reading.added:
+        reading.added[id(spec)] = (_linear if spec["type"] == "linear" else _text_linear)(spec, metadata, reading)
+    return reading.added[id(spec)]
 
 
 def _term_value(term, metadata, reading):
@@ -327,7 +142,7 @@ def contributions(spec, messages, metadata=None, reading=None, most=None):
     """What moved a linear score away from its intercept: [(label, amount on the scale of the link)], largest first, `most` of them."""
     metadata, reading, out = metadata or {}, reading or Reading(messages), []
     if spec["type"] in ("linear", "text_linear"):
-        named, found = reading.added(spec, metadata)
+        named, found = _added(spec, metadata, reading)
         if most is not None:
             found = heapq.nsmallest(most, found, _largest)
         out = named + [(f"'{t}'", amount) for t, amount in found]
@@ -354,7 +169,7 @@ def _raw(spec, messages, metadata, reading):
     if kind == "rules":
         return next((r["score"] for r in spec["rules"] if matches(r["when"], messages, metadata, reading)), spec["default"])
     if kind in ("linear", "text_linear"):
-        total = spec["intercept"] + math.fsum([amount for part in reading.added(spec, metadata) for _, amount in part])
+        total = spec["intercept"] + math.fsum([amount for part in _added(spec, metadata, reading) for _, amount in part])
         return total if spec.get("link") == "identity" else _logistic(total)
     if kind in ("tree", "forest"):
         known, request_type = reading.features, metadata.get("request_type")

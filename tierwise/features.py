@@ -1,6 +1,6 @@
 """The prompt features that routers may use: their names and words for the screens. `evaluator.features` computes them.
 
-To add one: compute it in `tierwise/evaluator.py` (it must run inside a gateway) and describe it here.
+To add one: compute it in `tierwise/reading.py` (it must run inside a gateway) and describe it here.
 """
 
 from collections.abc import Sequence

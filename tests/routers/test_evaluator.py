@@ -7,15 +7,15 @@ import math
 import re
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.policies import RULE_SCORE, SPECS
-from tierwise import evaluator
+from tests.policies import RULE_SCORE, SPECS, a_policy
+from tierwise import evaluator, reading
 from tierwise.evalsets import load_shipped, shipped
+from tierwise.exporters import embedded
 from tierwise.exporters.javascript_patterns import PLAIN
 from tierwise.features import FEATURES
 from tierwise.routers.rules import DEFAULT_RULES
@@ -33,7 +33,8 @@ def user(content: object) -> list[dict]:
 
 
 def test_it_needs_nothing_but_the_standard_library():
-    tree = ast.parse(Path(evaluator.__file__).read_text(encoding="utf-8"))
+    whole = embedded.source(a_policy().document, "", "Nothing more.", "")
+    tree = ast.parse(whole)
     found = {n.name.partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for n in node.names}
     found |= {(node.module or "").partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert found <= sys.stdlib_module_names
@@ -182,7 +183,7 @@ def test_the_random_score_is_spread_evenly_and_depends_on_seed_and_text_alone():
 
 def read_plainly(text: str) -> dict[str, float]:
     """Counts of a text as the patterns say them, one by one."""
-    text, log = evaluator._clip(text), math.log1p
+    text, log = reading._clip(text), math.log1p
     found, size = PLAIN["word"].findall(text.lower()), max(len(text), 1)
     letters = [w for w in found if not w[0].isdigit()]
     count = max(len(found), 1)

@@ -1,4 +1,4 @@
-"""Python files that carry a policy: `tierwise.evaluator` whole, the policy as JSON text, and the lines of one target.
+"""Python files that carry a policy: `tierwise.reading` and `tierwise.evaluator` whole, the policy as JSON text, and the lines of one target.
 
 They run on the standard library alone. Nothing of a policy becomes code: names and keywords stand inside JSON inside string
 literals that they cannot end.
@@ -6,27 +6,34 @@ literals that they cannot end.
 
 import inspect
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from tierwise import evaluator
+from tierwise import evaluator, reading
 from tierwise.errors import BadInput
 from tierwise.policy_document import readable
 
 
 def source(document: Mapping[str, Any], heading: str, about: str, lines: str, **tables: Any) -> str:
-    """The file's text: heading, evaluator, POLICY, a constant for each table, and the target's own lines.
+    """The file's text: heading, the two, POLICY, a constant for each table, and the target's own lines.
 
     `about` and `lines` are code of the exporter and hold nothing of the policy; `about` says whose they are, in one comment.
     """
     constants = "".join(f"{name} = json.loads({literal(json.dumps(table))})\n" for name, table in tables.items())
     return (
-        f"{heading}{inspect.getsource(evaluator)}\n\n# {about}\n\nimport json  # noqa: E402\n\n"
+        f"{heading}{inspect.getsource(reading)}\n\n{_alone(evaluator)}\n\n# {about}\n\nimport json  # noqa: E402\n\n"
         f"POLICY = json.loads({literal(readable(document))})\n{constants}{lines}"
     )
+
+
+def _alone(module: ModuleType) -> str:
+    """Its source without what it imports of Tierwise, which stands above it in an exported file."""
+    return re.sub(r"^from tierwise\.\w+ import (?:\([^)]*\)|[^\n]*)\n", "", inspect.getsource(module), flags=re.M)
 
 
 def literal(text: str) -> str:

@@ -20,7 +20,7 @@ PLAIN = {
     "json": re.compile(r"\bjson\b|[{\[]\s*\"", re.I),
     "blank": re.compile(r"_{3,}|\.{4,}"),
 }
-"""`tierwise/evaluator.py` counts the same things in ways that cost less there; a test holds it to these.
+"""`tierwise/reading.py` counts the same things in ways that cost less there; a test holds it to these.
 
 [^\\S\\n]* stands where \\s* would do: over thousands of empty lines that one takes seconds, as do ends of sentences from within a row of dots.
 """
