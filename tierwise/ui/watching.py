@@ -47,7 +47,8 @@ def _plan(policy: Policy) -> None:
         st.dataframe(frame.round(1), hide_index=True, placeholder="", alt="Days until a loss is seen, by its size")
     if st.button("Write it into the policy", key="watch_save", icon=":material/save:"):
         kept = state.store().policies.add(with_shadow(policy, rate / 100))
-        st.toast(f"Saved {kept.version}", icon=":material/check:")
+        st.query_params["policy"] = kept.id
+        st.rerun()
 
 
 def _pairs(policy: Policy) -> None:
