@@ -2,13 +2,18 @@
 
 import json
 from dataclasses import replace
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.conftest import make_matrix
 from tierwise.aims import Aim
-from tierwise.pool import clustered_samples, near_duplicates, pool
+from tierwise.pool import _beaten_by, _tuned, clustered_samples, near_duplicates, pool
+from tierwise.scoring import usable
+from tierwise.tuning import tune
 from tierwise.types import Sample, Tier
 
 
@@ -62,3 +67,44 @@ def test_near_duplicates_of_many_prompts_are_quick():
     words = np.array([f"w{i}" for i in range(500)])
     samples = tuple(Sample(str(i), " ".join(rng.choice(words, 60))) for i in range(2000))
     assert near_duplicates(samples) == []
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 5)), min_size=2, max_size=7))
+@settings(max_examples=60, deadline=None)
+def test_a_dominated_model_is_one_that_another_beats(models):
+    """Against every pair, one by one."""
+    quality, cost = (np.array(column, float) for column in zip(*models, strict=True))
+    for k in range(len(models)):
+        better = [
+            j
+            for j in range(len(models))
+            if quality[j] >= quality[k] and cost[j] <= cost[k] and (quality[j], cost[j]) != (quality[k], cost[k])
+        ]
+        found = _beaten_by(k, quality, cost)
+        assert (found is None) == (not better)
+        if better:
+            assert found in better and quality[found] == max(quality[j] for j in better)
+
+
+def test_the_suggested_ladder_is_the_best_of_all_that_there_are(five):
+    """Every ladder that ends in the best model, tuned one by one in the same way; the wasted model in none of the best."""
+    m, aim = five.take(np.arange(160)), Aim(max_loss=0.05)
+    found = pool(m, aim)
+    top = m.tiers.index(found.reference)
+    lower = [k for k in range(5) if k != top]
+    every = [_tuned(usable(m, None), (*pick, top), aim, 0) for size in (1, 2) for pick in combinations(lower, size)
+             if all(m.cost[:, a].mean() < m.cost[:, b].mean() for a, b in pairwise((*pick, top)))]  # fmt: skip
+    keeps = aim.least_quality(float(m.quality[:, top].mean())) - 0.005
+    cheapest = min((x for x in every if x.quality >= keeps), key=lambda x: x.cost_per_1k_usd)
+    assert found.best.cost_per_1k_usd <= cheapest.cost_per_1k_usd + 1e-12 or "waste" in cheapest.tiers
+    assert found.best in every
+
+
+def test_models_whose_wins_are_chance_are_not_worth_a_router():
+    """As in preferences by a judge: who wins has nothing to do with the prompt, and the dear model is as good as twice the cheap one."""
+    rng = np.random.default_rng(0)
+    m = make_matrix(400, tiers=2, seed=1)
+    quality = np.stack([rng.random(400) < 0.22, rng.random(400) < 0.5], axis=1).astype(float)
+    found = pool(replace(m, quality=quality), Aim(max_loss=0.01))
+    assert any("No ladder is worth a router" in w for w in found.words) or found.best.saving < 0.08
+    assert tune(replace(m, quality=quality), Aim(max_loss=0.01), router="logistic").verdict == "not routable"
