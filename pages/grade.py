@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from tierwise.ui import grader, gradesetup, parts, state, steadiness
+from tierwise.ui import grader, gradesetup, parts, state, steadiness, who
 from tierwise.ui.frame import COMPARE, RUN, require_frame
 
 require_frame()
@@ -31,7 +31,7 @@ else:
         if st.button("Ask something else", key="another", icon=":material/add:", help="A new queue, for the policy as it is now."):
             st.session_state["grade_new"] = True
             st.rerun()
-        if st.button("Somebody else grades", key="leave", icon=":material/person:"):
+        if not who.team() and st.button("Somebody else grades", key="leave", icon=":material/person:"):
             state.remember_rater("")
             st.rerun()
         parts.plain(f"Grading as {rater}")

@@ -156,3 +156,15 @@ def test_a_link_is_made_listed_and_taken_back_on_the_screen(filled_app):
     filled_app.click(back)
     assert any(c.value == CLOSED for c in App().open("shared", token=token).caption)
     assert not any((b.key or "").startswith("share_back_") for b in filled_app.at.button)
+
+
+def test_grades_are_by_the_person_who_is_signed_in(team, places):
+    team(ANA)
+    app = App()
+    app.open("grade", run=places[ANA].run.id, rater="somebody")
+    assert not [t for t in app.at.text_input if t.label == "Your name"] and any(
+        t.value == "Grading as ana@example.org" for t in app.at.text
+    )
+    app.click("start")
+    session = who.whole().reviews.sessions(places[ANA].run.id)[0]
+    assert session.author == "ana@example.org"

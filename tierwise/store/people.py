@@ -43,7 +43,7 @@ class Person:
     def label(self) -> str:
         """What grades and the audit log call them: two people never share one."""
         own = self.subject.partition("#")[2] or self.subject.partition(":")[2]
-        return self.email or (f"{self.name} ({own[-12:]})" if own and own != self.name else self.name)
+        return (self.email or (f"{self.name[:60]} ({own[-12:]})" if own and own != self.name else self.name))[:80]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from tierwise.criteria import USUAL, parse_criteria
 from tierwise.errors import NotReady
 from tierwise.store.reviews import GradingSession
 from tierwise.types import Run
-from tierwise.ui import figures, parts, readings, state
+from tierwise.ui import figures, parts, readings, state, who
 
 SCALES = {"pass_fail": "Right or wrong", "one_to_five": "1 to 5", "criteria": "Criteria", "pairwise": "Which is better"}
 EPSILON, DELTA = 0.02, 0.1
@@ -78,6 +78,9 @@ def setup(run: Run, session: GradingSession | None) -> None:
 
 
 def _name() -> str:
+    if who.team():
+        parts.plain(f"Grading as {state.rater()}")
+        return state.rater()
     return st.text_input("Your name", state.rater(), key="rater_name", max_chars=80, placeholder="Kept with every grade")
 
 
