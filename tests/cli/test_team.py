@@ -24,6 +24,8 @@ def test_a_server_gets_its_first_people(capsys):
     assert said(capsys, "people", "--project", "Support") == []
     log = said(capsys, "audit")
     assert [row["action"] for row in log] == ["changed a role", "changed a role", "made", "changed a role"]
+    assert [row["project"] for row in log] == ["Support", "Support", "Support", ""]
+    assert len(said(capsys, "audit", "--project", "Support")) == 3
     assert log[0]["person"].endswith("at the command line") and log[0]["detail"] == "Support: editor to no member"
 
 
@@ -35,7 +37,7 @@ def test_what_is_made_in_a_project_is_seen_there_alone(capsys, tmp_path):
     assert [e["name"] for e in said(capsys, "list", "evalsets", "--project", "A")] == ["set A"]
     assert len(said(capsys, "list", "evalsets")) == 2
     assert main(["run", "set B", "--project", "A"]) == 2
-    said(capsys, "audit", "--action", "imported", "--csv", str(tmp_path / "log.csv"))
+    assert [row["project"] for row in said(capsys, "audit", "--action", "imported", "--csv", str(tmp_path / "log.csv"))] == ["B", "A"]
     assert (tmp_path / "log.csv").read_text("utf-8-sig").count("imported") == 2
     with Store() as store:
         assert len(store.audit.frame(action="exported")) == 1

@@ -63,7 +63,7 @@ def add_project(view: View, name: str) -> Project:
     project = view.whole.people.add_project(name)
     if view.person.id:
         view.whole.people.set_role(project.id, view.person.id, "admin")
-    view.note("made", "project", project.id, project.name)
+    view.note("made", "project", project.id, project.name, project=project.id)
     return project
 
 
@@ -92,7 +92,8 @@ def set_role(view: View, project: Project, person: Person, role: Role | None) ->
     _of(view, project)
     before = view.whole.people.role(person, project.id)
     view.whole.people.set_role(project.id, person.id, role)
-    view.note("changed a role", "person", person.id, person.label, f"{project.name}: {before or 'no member'} to {role or 'no member'}")
+    change = f"{project.name}: {before or 'no member'} to {role or 'no member'}"
+    view.note("changed a role", "person", person.id, person.label, change, project=project.id)
 
 
 def set_admin(view: View, person: Person, admin: bool) -> None:

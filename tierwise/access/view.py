@@ -146,9 +146,17 @@ class View:
             what = f"as {self.role}{where}" if self.role else "who are no member of this project"
             raise NotAllowed(f"You, {what}, may not {SAYS.get(action, action)}. Ask an admin.")
 
-    def note(self, action: str, kind: str, object_id: str, name: str, detail: str = "", once_a_day: bool = False) -> None:
-        """Write what this person did to the audit log."""
-        entry = Entry(self.person.id, self.person.label, action, kind, object_id, name, self.project or "", detail)
+    def note(
+        self, action: str, kind: str, object_id: str, name: str, detail: str = "", once_a_day: bool = False, project: str | None = None
+    ) -> None:
+        """Write what this person did to the audit log.
+
+        Args:
+            project: the one it concerns; this view's without it, and at a command line that of the object.
+        """
+        named = {"run": "run", "policy": "policy", "prompt set": "set", "traffic": "profile"}.get(kind)
+        concerns = project or self.project or (self.whole.project_of(**{named: object_id}) if named else None) or ""
+        entry = Entry(self.person.id, self.person.label, action, kind, object_id, name, concerns, detail)
         self.whole.audit.add(entry, once_a_day=once_a_day)
 
     def backup(self, target: Any) -> Any:
