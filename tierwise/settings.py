@@ -38,6 +38,14 @@ def dask_scheduler() -> str | None:
     return os.environ.get("TIERWISE_DASK", "").strip() or None
 
 
+def process_at_once() -> int | None:
+    """Calls under way at once in one process of several that share a run: `TIERWISE_AT_ONCE`, or as many as the run allows in all."""
+    text = os.environ.get("TIERWISE_AT_ONCE", "").strip()
+    if text and not (text.isdecimal() and int(text)):
+        raise BadInput(f"TIERWISE_AT_ONCE is {text!r}: give a whole number of calls, such as 16.")
+    return int(text) if text else None
+
+
 def daily_cap_usd() -> float | None:
     """What all runs of a workspace may cost in one day (UTC): `TIERWISE_DAILY_CAP_USD`, or no cap."""
     return _dollars("TIERWISE_DAILY_CAP_USD")

@@ -237,3 +237,19 @@ def _evalset(store: Store, key: str) -> EvalSetInfo:
         if key in names:
             return store.evalsets.add(load_shipped(key))
         raise NotFound(f"{error} Shipped sets: {', '.join(names)}.") from None
+
+
+@command("worker", "Help with live runs that other processes lead in the shared database, until it is ended.", lambda p: None)
+def worker(a: argparse.Namespace, store: Store) -> Result:
+    from tierwise.runs.helping import Worker
+
+    if not store.shared:
+        raise BadInput("A worker needs the database that the app shares with it: set TIERWISE_DATABASE_URL.")
+    helper = Worker(store.whole)
+    signal.signal(signal.SIGTERM, lambda *_: helper.end())
+    say("Helping with runs. SIGTERM or Ctrl-C ends it; calls under way come in first.")
+    try:
+        helper.serve()
+    except KeyboardInterrupt:
+        helper.end()
+    return Result({}, "Ended.")

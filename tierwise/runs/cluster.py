@@ -14,6 +14,7 @@ from tierwise import settings
 from tierwise.errors import BadInput, TierwiseError
 from tierwise.store import Store
 
+ANSWER_S = 10.0
 LOOK_S = 1.0
 """How often the cluster is asked for workers that have come, or come back."""
 
@@ -64,7 +65,7 @@ def _client(address: str) -> Any:
     except ImportError as error:
         raise BadInput("TIERWISE_DASK is set, but Dask is not installed: pip install -r requirements-team.txt.") from error
     try:
-        return Client(address, timeout=10, set_as_default=False)
+        return Client(address, timeout=ANSWER_S, set_as_default=False)
     except (OSError, ValueError) as error:
         raise BadInput(f"The Dask scheduler at {address} does not answer. Start it, or unset TIERWISE_DASK.") from error
 

@@ -89,19 +89,19 @@ class Gate:
 class SharedGate(Gate):
     """A gate whose limits count what every process that shares the store sends; 429s slow down each process by itself."""
 
-    def __init__(self, most: int, rpm: float | None, tpm: float | None, claims: "Claims", owner: str, lane: str, group: str) -> None:
-        """`lane`: the endpoint, whose minute all runs share; `group`: the run, whose calls at once are `most`."""
-        super().__init__(most)
-        self._claims, self._owner, self._lane, self._group, self._each_minute = claims, owner, lane, group, (rpm, tpm)
+    def __init__(
+        self, here: int, most: int, rpm: float | None, tpm: float | None, claims: "Claims", owner: str, lane: str, group: str
+    ) -> None:
+        """`here`: calls at once in this process; `lane`: the endpoint, whose minute all runs share; `group`: the run, of `most` at once."""
+        super().__init__(here)
+        self._claims, self._owner, self._lane, self._group, self._limits = claims, owner, lane, group, (most, rpm, tpm)
         self._passes: list[str] = []
 
     async def enter(self, tokens: float = 0.0) -> None:
         await super().enter(tokens)
         try:
             while True:
-                taken, wait = await asyncio.to_thread(
-                    self._claims.enter, self._owner, self._lane, self._group, tokens, self.most, *self._each_minute
-                )
+                taken, wait = await asyncio.to_thread(self._claims.enter, self._owner, self._lane, self._group, tokens, *self._limits)
                 if taken:
                     self._passes.append(taken)
                     return

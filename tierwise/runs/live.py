@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tierwise import models
+from tierwise import models, settings
 from tierwise.models import CallFailed, Reply
 from tierwise.runs import lease
 from tierwise.runs.budget import Budget
@@ -59,9 +59,12 @@ class LiveRun:
         for name, mine in by_endpoint.items():
             tiers = [t for t in self.run.tiers if endpoint(t) == name]
             limits = [min((v for t in tiers if (v := getattr(t, limit))), default=None) for limit in ("rpm", "tpm")]
-            gate = Gate(most, *limits) if held is None else SharedGate(most, *limits, self.store.claims, held.owner, name, self.run.id)
-            lane, feed = Lane(gate), Feed(self.store, self.run.id, mine, held, self.stop, at_once=most)
-            workers += [asyncio.create_task(self._worker(feed, lane)) for _ in range(min(most, len(mine)))]
+            here = most if held is None else min(most, settings.process_at_once() or most)
+            gate = (
+                Gate(most, *limits) if held is None else SharedGate(here, most, *limits, self.store.claims, held.owner, name, self.run.id)
+            )
+            lane, feed = Lane(gate), Feed(self.store, self.run.id, mine, held, self.stop, at_once=here)
+            workers += [asyncio.create_task(self._worker(feed, lane)) for _ in range(min(here, len(mine)))]
         deadline = self.run.params.get("deadline_s")
         if deadline:
             asyncio.get_running_loop().call_later(float(deadline), self.stop.set, "stopped", f"Stopped at its deadline of {deadline:g} s.")
