@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.conftest import make_matrix
 from tests.policies import a_policy
 from tests.runs.conftest import keep_prompts
 from tierwise import addresses, models
@@ -202,6 +203,10 @@ def test_no_field_of_a_run_a_judge_or_a_test_call_reaches_inside(team, collector
         create_run(store, evalset_id, [outside], params={"scorer": "llm_judge", "scorer_options": judge})
     with pytest.raises(TierwiseError, match="inside the server"):
         check_gateway(a_policy(), [Sample("s", "x")], collector.url, "auto")
+    from tierwise.routers import ROUTERS, RouterData
+
+    with pytest.raises(TierwiseError, match="inside the server"):
+        ROUTERS["endpoint"](url=collector.url).fit(RouterData.of(make_matrix(60)))
     assert collector.hits == []
 
 

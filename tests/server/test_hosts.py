@@ -74,6 +74,7 @@ def test_the_process_ends_before_it_answers(tmp_path):
     )  # fmt: skip
     assert done.returncode == 2
     assert "Tierwise does not start" in done.stderr and "Traceback" not in done.stderr
+    assert "localhost" in done.stdout and "External" not in done.stdout, "to print that address, Streamlit asks a service outside for it"
 
 
 def test_a_server_that_listens_elsewhere_after_all_answers_nobody():

@@ -171,7 +171,7 @@ async def _metrics(_request: Request) -> Response:
 async def _while_serving(app: Any) -> AsyncIterator[None]:
     """Open the browser, which `streamlit run` does for plain scripts alone, and sweep."""
     if not config.get_option("server.headless"):
-        webbrowser.open(f"http://localhost:{config.get_option('server.port')}{config.get_option('server.baseUrlPath')}")
+        webbrowser.open(f"http://localhost:{config.get_option('server.port')}/{config.get_option('server.baseUrlPath').strip('/')}")
     sweeping = asyncio.create_task(_sweep(app))
     yield
     sweeping.cancel()
