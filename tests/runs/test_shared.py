@@ -1,5 +1,7 @@
 """Several processes on one PostgreSQL: no grade lost, no cell paid twice, budgets held by all together, a dead process's run goes on."""
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -7,9 +9,11 @@ import pytest
 
 from tests.runs import shared
 from tests.runs.conftest import keep_prompts
+from tierwise.cli import main
 from tierwise.runs import lease
 from tierwise.runs.plan import create_run
 from tierwise.runs.queue import RunQueue
+from tierwise.settings import ROOT
 from tierwise.store import Store, spending
 from tierwise.store.attempts import Intent, Refusal, Settlement
 from tierwise.types import Grade, Outcome
@@ -59,13 +63,22 @@ def test_two_replicas_asked_for_one_run_pay_for_it_once_and_both_show_it(store, 
 
 def test_helpers_share_the_cells_of_a_run(store, provider, planned, postgres_url):
     run = planned(80)
-    helper = shared.start(shared.HELP, run.id, url=postgres_url)
-    leader = shared.start(shared.LEAD, run.id, url=postgres_url)
-    assert shared.said(leader) == ["done"]
-    (helped,) = shared.said(helper)
-    assert 0 < int(helped) < 80
-    assert len(provider.seen) == 80 == len(store.runs.outcomes(run.id))
-    assert provider.most_inside <= 4, "calls at once are counted over both"
+    worker = subprocess.Popen([sys.executable, "-m", "tierwise", "worker"], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    try:
+        assert "Helping" in worker.stderr.readline()
+        leader = shared.start(shared.LEAD, run.id, url=postgres_url, TIERWISE_AT_ONCE="1")
+        assert shared.said(leader) == ["done"]
+        assert len(provider.seen) == 80 == len(store.runs.outcomes(run.id))
+        assert 1 < provider.most_inside <= 4, "the leader does one at a time, so the worker helped; calls at once are counted over both"
+        worker.terminate()
+        assert worker.wait(30) == 0
+    finally:
+        worker.kill()
+
+
+def test_a_worker_needs_a_shared_store(capsys):
+    assert main(["worker"]) == 2
+    assert "TIERWISE_DATABASE_URL" in capsys.readouterr().err
 
 
 def test_a_killed_replica_s_run_is_ready_for_another_when_its_lease_ends(store, provider, planned, postgres_url):
