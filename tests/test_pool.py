@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.conftest import make_matrix
 from tierwise.aims import Aim
-from tierwise.pool import _beaten_by, _tuned, clustered_samples, near_duplicates, pool
+from tierwise.duplicates import clustered_samples, near_duplicates
+from tierwise.pool import _beaten_by, _tuned, pool
 from tierwise.scoring import usable
 from tierwise.tuning import tune
 from tierwise.types import Sample, Tier

@@ -1,7 +1,7 @@
 """All models of a run, before any threshold: which are worth having, which ladder of two or three is best, and what to know first."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -9,17 +9,16 @@ import numpy as np
 
 from tierwise.aims import Aim
 from tierwise.certificate import DEFAULT_EPSILON, WORTH_HAVING
+from tierwise.duplicates import near_duplicates
 from tierwise.heldout import SAME, Folded
 from tierwise.intervals import clustered
 from tierwise.scoring import scored, usable
-from tierwise.types import OutcomeMatrix, Sample
+from tierwise.types import OutcomeMatrix
 
 ROUTER = "table", "logistic"
 """What a ladder is judged by: the two quickest routers, the first where prompts have types that tell something."""
 MOST = 12
 """Ladders that are tuned; the others are ruled out by the tiers' own means and the random mix."""
-CLOSE = 0.90
-"""Share of shingles in common from which two prompts are near-duplicates."""
 CUT_OFF = 0.01
 
 
@@ -158,42 +157,3 @@ def _words(
         said.append(f"{prompts:,} prompts are near-duplicates of another ({len(groups):,} groups): give each group one cluster, so that it "
                     "counts as one unit of evidence.")  # fmt: skip
     return said
-
-
-def near_duplicates(samples: Sequence[Sample], close: float = CLOSE) -> list[list[str]]:
-    """Groups of prompts without a cluster in common whose texts share nearly all runs of four words; ids, largest group first.
-
-    Jaccard similarity of the runs, of pairs that share a rare one; a prompt joins the group of any member it is close to.
-    """
-    words = [s.chat()[-1]["content"].lower().split() if s.chat() else [] for s in samples]
-    runs = [frozenset(zip(*(w[i:] for i in range(4)), strict=False)) or frozenset([tuple(w)]) for w in words]
-    holders: dict[tuple, list[int]] = {}
-    for i, own in enumerate(runs):
-        for run in own:
-            holders.setdefault(run, []).append(i)
-    parent = list(range(len(samples)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    for i, own in enumerate(runs):
-        # two sets this close share one at least of so many of the rarest runs (prefix filtering)
-        rarest = sorted(own, key=lambda run: (len(holders[run]), run))[: int((1 - close) * len(own) + 1e-9) + 1]
-        for j in {j for run in rarest for j in holders[run][:50] if j > i}:
-            known = samples[i].cluster is not None and samples[i].cluster == samples[j].cluster
-            if not known and root(i) != root(j) and len(own & runs[j]) >= close * len(own | runs[j]):
-                parent[root(j)] = root(i)
-    groups: dict[int, list[str]] = {}
-    for i, s in enumerate(samples):
-        groups.setdefault(root(i), []).append(s.id)
-    return sorted((g for g in groups.values() if len(g) > 1), key=len, reverse=True)
-
-
-def clustered_samples(matrix: OutcomeMatrix, close: float = CLOSE) -> OutcomeMatrix:
-    """The matrix with near-duplicates in one cluster each; prompts that have a cluster already keep it."""
-    named = {i: f"near:{group[0]}" for group in near_duplicates(matrix.samples, close) for i in group}
-    samples = tuple(s if s.cluster is not None or s.id not in named else replace(s, cluster=named[s.id]) for s in matrix.samples)
-    return replace(matrix, samples=samples)

@@ -192,6 +192,10 @@ class CascadeTuning(Tuning):
         decided = cascade.decide(self.scores, self.point(thresholds).thresholds)
         return np.where(fixed >= 0, fixed, cascade.served(decided, self.cascade, self.tiers))
 
+    def shares(self, thresholds: Sequence[float]) -> np.ndarray:
+        """Share of the weight by column of `actions`."""
+        return np.bincount(self.choice(thresholds), self.matrix.weights / self.matrix.weights.sum(), len(self.actions.tiers))
+
     @property
     def cascade(self) -> cascade.Cascade:
         return self.fitted.replayed.cascade

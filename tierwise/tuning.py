@@ -42,6 +42,7 @@ SURE, HINT = 1.28, 0.5
 """Standard errors by which a router must beat a coin flip of the same cost: for `routable` (one in ten that know nothing gets there),
 and for the verdict that more prompts may show it."""
 
+CASCADE_PAYS = "A cascade does better here"
 MODES = ("standard", "strict", "anytime")
 Progress = Callable[[str, float], Any]
 
@@ -222,7 +223,7 @@ def _cascade_pays(ranking: list[Candidate], best: str, tried: Mapping[str, scori
         return []
     rule = tried[rival.router].fitted.replayed.cascade.rule
     return [
-        f"A cascade does better here: {rule}. Held-out it saves {rival.saving:.1%} at {rival.loss * 100:.1f} points of loss (the router: "
+        f"{CASCADE_PAYS}: {rule}. Held-out it saves {rival.saving:.1%} at {rival.loss * 100:.1f} points of loss (the router: "
         f"{worth[best].saving:.1%} at {worth[best].loss * 100:.1f}). Tune with router {rival.router}; gateways cannot run it by themselves."
     ]
 

@@ -41,6 +41,7 @@ def _tune_arguments(p: argparse.ArgumentParser) -> None:
 @command("tune", "Choose router and thresholds; figures are held-out.", _tune_arguments)
 def tune(a: argparse.Namespace, store: Store) -> Result:
     from tierwise.cli.traffic import projected
+    from tierwise.duplicates import clustered_samples
     from tierwise.frontier import parse_aim
     from tierwise.grading import matrix
     from tierwise.human import human_grades
@@ -54,7 +55,7 @@ def tune(a: argparse.Namespace, store: Store) -> Result:
         raise BadInput(f"--delta {a.delta}: give a probability between 0 and 1, such as 0.10.")
     found = store.runs.get(a.run)
     traffic = store.traffic.get(a.traffic) if a.traffic else None
-    graded = matrix(store, found.id, a.scorer, confidence=a.confidence)
+    graded = clustered_samples(matrix(store, found.id, a.scorer, confidence=a.confidence))
     matrix_used, weighing = weighed(graded, traffic) if traffic else (graded, None)
     aim, models = parse_aim(*(a.aim or ["max-loss=0.02"])), names(a.models)
     terms = Terms(parse_pins(a.pin), a.router_usd_per_1k / 1000, a.router_ms / 1000)

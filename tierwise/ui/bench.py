@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from tierwise.types import OperatingPoint, Run
-from tierwise.ui import figures, opinions, parts, readings, sharing, solver, state, tunepoints
+from tierwise.ui import figures, findings, limits, mixes, nextsteps, parts, question, readings, sharing, solver, state, tunepoints, ways
 from tierwise.ui.answers import answers_table
 from tierwise.ui.frame import EXPORT
 from tierwise.ui.parts import Figure
@@ -13,11 +13,6 @@ from tierwise.ui.tierpoints import References
 from tierwise.ui.tunepoints import Drawn
 
 FLIPS = 200
-VERDICTS = {
-    "routable": ("Routing pays here", ":material/check_circle:", "green"),
-    "not routable": ("Routing does not pay here", ":material/block:", "orange"),
-    "too few prompts": ("Too few prompts to tell", ":material/hourglass_empty:", "orange"),
-}
 
 
 @st.fragment
@@ -29,18 +24,24 @@ def bench(run: Run) -> None:
         left, right = st.columns([3, 1], gap="medium")
         with right:
             main, more = st.container(border=True, gap="small"), st.container(border=True, gap="small")
+        kinds, tiers = sorted({s.request_type for s in matrix.samples if s.request_type}), _ladder(run)
         with more:
-            options = solver.show_router(sorted({s.request_type for s in matrix.samples if s.request_type}))
+            profile = mixes.choose()
             volume = st.number_input("Requests a month", min_value=0, value=1_000_000, step=50_000, key="volume", bind="query-params")
             name = st.text_input("Name of the policy", f"{run.name[:60]} policy", key=f"policy_name_{run.id}", max_chars=80)
         with main:
             solver.show_aim(matrix)
-            key = (run.id, state.store().runs.version(run.id), solver.router(), solver.aim(matrix), options)
-            tuning = readings.tuning(*key)
+            options = ways.show(run, tiers, kinds)
+            limits.show(kinds, tiers or tuple(t.name for t in run.tiers))
+            asked = question.of(
+                run, aim=limits.limited(solver.aim(matrix)), router=ways.router(), options=options,
+                terms=limits.terms(tiers or tuple(t.name for t in run.tiers)), traffic=profile, tiers=tiers, mode=limits.mode(),
+                delta=limits.delta(),
+            )  # fmt: skip
+            tuning, drawn = readings.tuning(asked), tunepoints.drawn(asked)
             step = solver.grain(tuning.scores)
             recommended = solver.snap(tuning.chosen.thresholds, step)
-            drawn = tunepoints.drawn(state.project_id(), key, run, tuning)
-            solver.settle(run, recommended, key[2:], drawn.thresholds)
+            solver.settle(run, recommended, tuple(asked), drawn.thresholds)
             here = solver.show_thresholds(tuning, step, len(recommended))
             st.button(
                 "Back to recommended",
@@ -70,10 +71,20 @@ def bench(run: Run) -> None:
             headline(tuning, drawn.base, point, here, volume)
         with left:
             chart(drawn, point, best)
-            sharing.chart(run, matrix, tuning)
-            verdict(tuning)
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                speed(tuning, here)
+                sharing.chart(run, matrix, tuning)
+            findings.show(tuning)
+            mixes.month(asked, tuning, int(volume))
+            nextsteps.show(run, asked, tuning, here)
         by_request_type(tuning, here)
         changes(run, tuning, here, recommended)
+
+
+def _ladder(run: Run) -> tuple[str, ...]:
+    """The tiers chosen among the run's; empty for all of them."""
+    chosen = tuple(t for t in st.session_state.get("ladder") or () if t in {tier.name for tier in run.tiers})
+    return chosen if len(chosen) > 1 else ()
 
 
 def headline(tuning, base: References, point: OperatingPoint, here: Sequence[float], volume: int) -> None:
@@ -130,6 +141,7 @@ def chart(drawn: Drawn, point: OperatingPoint, best: OperatingPoint) -> None:
         drawn.band,
         drawn.target,
         certified=drawn.certified,
+        others=drawn.others,
     )
     st.altair_chart(
         figure,
@@ -141,40 +153,15 @@ def chart(drawn: Drawn, point: OperatingPoint, best: OperatingPoint) -> None:
     )
 
 
-def verdict(tuning) -> None:
-    """What the evidence says, in words: held-out figures, the certificate, warnings."""
-    held, promise = tuning.heldout, tuning.certificate
-    word, icon, color = VERDICTS.get(tuning.verdict, (str(tuning.verdict), ":material/info:", "gray"))
-    with st.container(border=True, gap="small"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.badge(word, icon=icon, color=color)
-            certified = promise.status == "certified"
-            st.badge(
-                "Certified" if certified else "Not certified",
-                icon=":material/verified:" if certified else ":material/info:",
-                color="green" if certified else "gray",
-            )
-        st.markdown(
-            figures.md(
-                f"**Held-out:** the recommended point saves {figures.percent(held.saving)} {figures.interval(*held.saving_ci95)} and loses "
-                f"{held.loss * 100:.1f} points {figures.interval(*held.loss_ci95, 1)}. "
-                f"Each prompt was judged by a router that had not seen it; n = {tuning.n:,}, 95 % intervals."
-            )
+def speed(tuning, here: Sequence[float]) -> None:
+    """How long a request takes, every call of it counted; silent where that was not recorded."""
+    (median, slow), (top, slowest) = tuning.latency(here), tuning.top_latency
+    if median == median:
+        chain = ", every call of the chain counted" if getattr(tuning, "cascade", None) else ""
+        st.caption(
+            f"A request takes {figures.seconds(median)}, one in twenty more than {figures.seconds(slow)}{chain}; "
+            f"always the top tier: {figures.seconds(top)} and {figures.seconds(slowest)}. n = {tuning.n:,}."
         )
-        eps, sure = f"{promise.epsilon * 100:g} points", f"{1 - promise.delta:.0%}"
-        if certified:
-            says = f"**Certificate:** with {sure} confidence the loss is at most {eps}, while saving {figures.percent(promise.saving)}."
-        elif promise.prompts_needed:
-            says = f"**Certificate:** none yet for {eps} at {sure} confidence; about {promise.prompts_needed:,} prompts would settle it."
-        else:
-            says = f"**Certificate:** none for {eps} at {sure} confidence."
-        st.markdown(figures.md(says))
-        st.markdown(figures.md(opinions.of_loss(tuning)))
-        parts.notes(tuning.warnings, icon=":material/warning:")
-        learned = tuning.explain()
-        if learned:
-            with st.expander(f"What the router has learned ({figures.count(len(learned), 'line')})", icon=":material/psychology:"):
-                parts.plain("\n".join(learned))
 
 
 def save(tuning, name: str, thresholds: tuple[float, ...] | None) -> None:
@@ -189,7 +176,7 @@ def save(tuning, name: str, thresholds: tuple[float, ...] | None) -> None:
 def by_request_type(tuning, here: Sequence[float]) -> None:
     frame = tunepoints.by_request_type(tuning, here)
     number, text = st.column_config.NumberColumn, "Mean grade minus the top tier's, in points, paired by prompt"
-    columns = {tier: number(format="%.0f %%", help="Share of these prompts") for tier in tuning.tiers} | {
+    columns = {tier: number(format="%.0f %%", help="Share of these prompts") for tier in tuning.actions.tiers} | {
         "quality": st.column_config.ProgressColumn(min_value=0, max_value=100, format="%.0f %%"),
         "against top tier": number(format="%+.1f pts", help=text),
         "cost per 1,000": number(format="$%.3g"),

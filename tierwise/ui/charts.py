@@ -37,6 +37,7 @@ def frontier_chart(
     target: float | None = None,
     log: bool = True,
     certified: tuple[float, float] | None = None,
+    others: pd.DataFrame | None = None,
 ) -> alt.LayerChart:
     """Quality against cost: the frontier of a router as steps, with all it should be compared to.
 
@@ -49,10 +50,11 @@ def frontier_chart(
         band: `cost`, `low`, `high`.
         target: the least quality that is aimed at.
         certified: the range of costs for which the promise is shown to hold.
+        others: other ways to choose: `name`, `cost`, `quality`.
 
     Costs are dollars for 1,000 requests, qualities shares.
     """
-    frames = [f for f in (steps, tiers, mix, now, recommended, oracle, cloud) if f is not None and len(f)]
+    frames = [f for f in (steps, tiers, mix, now, recommended, oracle, cloud, others) if f is not None and len(f)]
     costs = np.concatenate([f["cost"].to_numpy(float) for f in frames])
     x = _cost_axis(costs, log)
     y_domain = _quality_domain(frames, tiers, band, target)
@@ -90,7 +92,9 @@ def frontier_chart(
     layers.append(alt.Chart(steps).mark_circle(color=ROUTE, size=34, opacity=1).encode(x, y))
     layers.append(alt.Chart(recommended).mark_point(color=NOW, shape="diamond", filled=True, size=110, opacity=1).encode(x, y))
     layers.append(alt.Chart(now).mark_point(color=NOW, size=300, strokeWidth=3, opacity=1).encode(x, y))
-    layers.append(_labels(steps, tiers, mix, now, recommended, oracle, target, x, y, y_domain, log, certified=certified))
+    if others is not None and len(others):
+        layers.append(alt.Chart(others).mark_point(color=SURE, shape="square", size=95, strokeWidth=2.2, opacity=1).encode(x, y))
+    layers.append(_labels(steps, tiers, mix, now, recommended, oracle, target, x, y, y_domain, log, certified=certified, others=others))
 
     # The clickable layer is on top and invisible, so that no label or ring takes the click.
     pick = alt.selection_point(name=PICK, fields=["step"], on="click", nearest=True, clear=False, empty=False)
@@ -192,7 +196,21 @@ def _tier_tooltip(cost: bool = True) -> list[alt.Tooltip]:
 
 
 def _labels(
-    steps, tiers, mix, now, recommended, oracle, target, x, y, y_domain, log, wide: int = 860, tall: int = HEIGHT - 60, certified=None
+    steps,
+    tiers,
+    mix,
+    now,
+    recommended,
+    oracle,
+    target,
+    x,
+    y,
+    y_domain,
+    log,
+    wide: int = 860,
+    tall: int = HEIGHT - 60,
+    certified=None,
+    others=None,
 ) -> alt.Chart:
     """Every label in one layer, each put where it covers neither a mark nor another label."""
     low_x, high_x = x["scale"].domain
@@ -204,7 +222,7 @@ def _labels(
         return across * wide, (y_domain[1] - quality) / (y_domain[1] - y_domain[0]) * tall
 
     taken: list[tuple[float, float, float, float]] = []
-    for frame in (steps, tiers, oracle, recommended, now):
+    for frame in (steps, tiers, oracle, recommended, now, others):
         if frame is not None:
             taken += [
                 (px - 7, py - 7, px + 7, py + 7) for px, py in (place(c, q) for c, q in zip(frame["cost"], frame["quality"], strict=True))
@@ -223,6 +241,8 @@ def _labels(
         wanted[0] = ("recommended", *_spot(now), NOW, "bold")
     if oracle is not None and len(oracle):
         wanted.append(("perfect router", *_spot(oracle), NOW if not len(steps) else REFERENCE, "normal"))
+    if others is not None:
+        wanted += [(row.name, row.cost, row.quality, SURE, "normal") for row in others.itertuples()]
     if len(mix):
         middle = mix.iloc[int(len(mix) * 0.6)]
         wanted.append(("random mix", float(middle["cost"]), float(middle["quality"]), REFERENCE, "normal"))

@@ -3,12 +3,13 @@
 import numpy as np
 import streamlit as st
 
+from tierwise.aims import Aim
 from tierwise.anchors import USUAL as ANCHORS
 from tierwise.criteria import USUAL, parse_criteria
 from tierwise.errors import NotReady
 from tierwise.store.reviews import GradingSession
 from tierwise.types import Run
-from tierwise.ui import figures, parts, readings, state, who
+from tierwise.ui import figures, parts, question, readings, state, who
 
 SCALES = {"pass_fail": "Right or wrong", "one_to_five": "1 to 5", "criteria": "Criteria", "pairwise": "Which is better"}
 EPSILON, DELTA = 0.02, 0.1
@@ -122,7 +123,7 @@ def decision(run: Run) -> tuple[np.ndarray | None, str, float, float]:
         promise = policy.document.get("certificate") or {}
         return chosen, f"policy {policy.name}", float(promise.get("epsilon") or EPSILON), float(promise.get("delta") or DELTA)
     try:
-        tuning = readings.tuning(run.id, state.store().runs.version(run.id), "auto", ("max_loss", EPSILON))
+        tuning = readings.tuning(question.of(run, aim=Aim(max_loss=EPSILON)))
     except NotReady:
         return None, "prompts on which tiers differ", EPSILON, DELTA
     if tuning.tiers != matrix.tiers:

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from tierwise.types import EvalSet, OutcomeMatrix, Run
+from tierwise.ui.question import Question
 from tierwise.ui.state import project_id, store
 
 
@@ -63,36 +64,94 @@ def _grades(project: str, run_id: str, version: tuple[int, int]) -> pd.DataFrame
     return store().grades.frame(run_id)
 
 
-def tuning(run_id: str, version: tuple[int, int], router: str, aim: tuple[str, float], options: str = ""):
-    """The solved run; `aim` is a field of frontier.Aim with its value, `options` are the router's as JSON text."""
-    return _tuning(project_id(), run_id, version, router, aim, options)
+def tuning(asked: Question):
+    """The solved run."""
+    return _tuning(asked.project, asked)
 
 
 @st.cache_resource(max_entries=12, show_spinner="Learning which prompts are hard, and solving for your aim")
-def _tuning(project: str, run_id: str, version: tuple[int, int], router: str, aim: tuple[str, float], options: str):
-    from tierwise.frontier import Aim
+def _tuning(project: str, asked: Question):
     from tierwise.tuning import tune
 
-    given = json.loads(options) if options else None
+    where = asked.project, asked.run, asked.version, asked.traffic
+    matrix, weighing = _weighed(*where)
     return tune(
-        _matrix(project, run_id, version),
-        aim=Aim(**{aim[0]: aim[1]}),
-        router=router,
-        options=given,
-        answers=_answers(project, run_id, version),
-        human=_human(project, run_id, version),
-    )
+        matrix, aim=asked.aim, router=asked.router, options=json.loads(asked.options) if asked.options else None,
+        answers=_answers(*where), human=_human_weighed(*where), terms=asked.terms, traffic=weighing, tiers=asked.tiers or None,
+        mode=asked.mode, delta=asked.delta,
+    )  # fmt: skip
 
 
-def _answers(project: str, run_id: str, version: tuple[int, int]):
+def weighed(asked: Question) -> OutcomeMatrix:
+    """The graded run that a question is about: near-duplicates in one cluster each, in the mix of its traffic."""
+    return _weighed(asked.project, asked.run, asked.version, asked.traffic)[0]
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _weighed(project: str, run_id: str, version: tuple[int, int], profile_id: str | None):
+    from tierwise.duplicates import clustered_samples
+    from tierwise.traffic import weighed as weigh
+
+    matrix = clustered_samples(_matrix(project, run_id, version))
+    return weigh(matrix, store().traffic.get(profile_id)) if profile_id else (matrix, None)
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _answers(project: str, run_id: str, version: tuple[int, int], profile_id: str | None):
     """The stored answers, so that cascades are tried too; None where only grades were kept."""
     from tierwise.answers import answers_of
     from tierwise.errors import NotReady
 
     try:
-        return answers_of(_outcomes(project, run_id, version), _matrix(project, run_id, version))
+        return answers_of(_outcomes(project, run_id, version), _weighed(project, run_id, version, profile_id)[0])
     except NotReady:
         return None
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _human_weighed(project: str, run_id: str, version: tuple[int, int], profile_id: str | None):
+    from tierwise.human import human_grades
+
+    return human_grades(store(), _weighed(project, run_id, version, profile_id)[0])
+
+
+def cascades(run: Run, tiers: tuple[str, ...] = ()) -> list:
+    """The cascades that the stored answers allow, as `cascade.Cascade`."""
+    return _cascades(project_id(), run.id, store().runs.version(run.id), tiers)
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _cascades(project: str, run_id: str, version: tuple[int, int], tiers: tuple[str, ...]) -> list:
+    from tierwise import cascade, scoring
+
+    whole, answers = _weighed(project, run_id, version, None)[0], _answers(project, run_id, version, None)
+    matrix = scoring.columns(whole, tiers)
+    given = answers.take(slice(None), scoring.places(whole, tiers) if tiers else None) if answers else None
+    return cascade.possible(matrix, given, cascade.confidences(matrix)) if len(matrix) else []
+
+
+def pool(asked: Question):
+    """The best ladders out of all tiers of a run; a `pool.Pool`."""
+    return _pool(asked.project, asked._replace(router="auto", options="", tiers=(), mode="standard", delta=0.1))
+
+
+@st.cache_resource(max_entries=12, show_spinner="Trying ladders of two and three models")
+def _pool(project: str, asked: Question):
+    from tierwise.pool import pool as best
+
+    return best(weighed(asked), asked.aim)
+
+
+def promises(asked: Question) -> list[tuple[float, object]]:
+    """(loss in quality units, certificate) for a few losses, along the path of a solved run."""
+    return _promises(asked.project, asked)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _promises(project: str, asked: Question) -> list[tuple[float, object]]:
+    solved = tuning(asked)
+    sizes = sorted({0.01, 0.02, 0.03, 0.05} | {solved.certificate.epsilon})
+    return [(e, solved.path.certificate(e, asked.delta, solved.heldout.saving, asked.mode == "anytime")) for e in sizes if e > 0]
 
 
 def human(run: Run):

@@ -1,36 +1,60 @@
 """What Tune is set to: the aim, the router, and one threshold a boundary. All of it lives in the URL."""
 
-import json
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import streamlit as st
 
+from tierwise.aims import Aim
 from tierwise.types import OutcomeMatrix, Run
 
-LOSS, COST = "Lose at most", "Spend at most"
-AIMS = [LOSS, COST]
+LOSS, COST, VALUE = "Loss", "Budget", "Value"
+AIMS = [LOSS, COST, VALUE]
 DEFAULT_POINTS = 2.0
 CHART = "frontier"
 
 
-def aim(matrix: OutcomeMatrix) -> tuple[str, float]:
-    """The field of frontier.Aim that is set, with its value, as last chosen."""
-    if st.session_state.get("aim", LOSS) == COST:
-        return "max_cost_per_1k", float(st.session_state.get("dollars") or _half_price(matrix))
-    return "max_loss", round(float(st.session_state.get("points", DEFAULT_POINTS)), 6) / 100
+def aim(matrix: OutcomeMatrix) -> Aim:
+    """What is aimed at, as last chosen."""
+    kind = st.session_state.get("aim", LOSS)
+    if kind == COST:
+        return Aim(max_cost_per_1k=float(st.session_state.get("dollars") or _half_price(matrix)))
+    if kind == VALUE:
+        return Aim(wrong_answer_usd=float(st.session_state.get("wrong") or 0.0))
+    return Aim(max_loss=round(float(st.session_state.get("points", DEFAULT_POINTS)), 6) / 100)
 
 
 def show_aim(matrix: OutcomeMatrix) -> None:
     """The question that the screen is solved for."""
-    kind = st.segmented_control("Aim", AIMS, default=LOSS, required=True, key="aim", bind="query-params", width="stretch")
+    kind = st.segmented_control(
+        "Aim",
+        AIMS,
+        default=LOSS,
+        required=True,
+        key="aim",
+        bind="query-params",
+        width="stretch",
+        help="Loss: the cheapest way within a loss of quality. Budget: the best quality for a price. Value: the least of calls and wrong "
+        "answers together, when you can say what a wrong answer costs.",
+    )
     if kind == COST:
         st.session_state.setdefault("dollars", _half_price(matrix))
-        st.number_input("US dollars per 1,000 requests", min_value=0.0, key="dollars", bind="query-params", format="%.4g")
+        st.number_input("Spend at most, $ per 1,000 requests", min_value=0.0, key="dollars", bind="query-params", format="%.4g")
+    elif kind == VALUE:
+        st.session_state.setdefault("wrong", 0.05)
+        st.number_input(
+            "A wrong answer costs, $",
+            min_value=0.0,
+            key="wrong",
+            bind="query-params",
+            format="%.4g",
+            help="A request costs its calls, plus this times what its grade lacks of 1.",
+        )
     else:
         st.number_input(
-            "Points of quality",
+            "Lose at most, points of quality",
             0.0,
             50.0,
             DEFAULT_POINTS,
@@ -42,39 +66,10 @@ def show_aim(matrix: OutcomeMatrix) -> None:
         )
 
 
-def show_router(request_types: Sequence[str]) -> str:
-    """Which router scores the prompts; its options as JSON text, empty where it has none to set."""
-    from tierwise.routers import ROUTERS
-
-    entries = {"auto": "Best measured here"} | {
-        n: r.title
-        for n, r in ROUTERS.items()
-        if getattr(r, "exportable", True) and not getattr(r, "needs_options", False) and n != "random"
-    }
-    st.selectbox(
-        "Router",
-        list(entries),
-        format_func=entries.get,
-        key="router",
-        bind="query-params",
-        help="Gives each prompt a score: how hard it looks before any model is asked.",
-    )
-    if router() != "rules":
-        return ""
-    from tierwise.ui.rules import edit_rules
-
-    return json.dumps({"rules": json.loads(edit_rules(request_types))})
-
-
-def router() -> str:
-    return st.session_state.get("router") or "auto"
-
-
 def grain(scores: np.ndarray) -> float:
     """The step of the sliders: fine enough that neighbouring scores fall apart."""
-    distinct = np.unique(scores[np.isfinite(scores)])
-    gap = float(np.diff(distinct).min()) if len(distinct) > 1 else 1.0
-    return 0.001 if gap > 0.0012 else 0.0001
+    gaps = [float(np.diff(d).min()) for s in np.atleast_2d(scores.T) if len(d := np.unique(s[np.isfinite(s)])) > 1]
+    return 0.001 if min(gaps, default=1.0) > 0.0012 else 0.0001
 
 
 def snap(thresholds: Sequence[float], step: float) -> tuple[float, ...]:
@@ -106,11 +101,16 @@ def move(thresholds: Sequence[float]) -> None:
         st.session_state[key] = value
 
 
-def show_thresholds(tuning, step: float, boundaries: int) -> tuple[float, ...]:
-    """One slider a boundary, and the thresholds as they stand; a slider pushes its neighbours so that they stay in order."""
+def show_thresholds(tuning, step: float, count: int) -> tuple[float, ...]:
+    """The thresholds as they stand, a slider each: one a boundary, which push each other so that they stay in order; of a cascade one before
+    the first calls and one after them, which are free of each other."""
+    rule = getattr(tuning, "cascade", None)
+    names = [f"{a} → {b}" for a, b in pairwise(tuning.tiers)]
+    if rule:
+        names = [f"{rule.escalate_to} at once, from", f"Keep {rule.keep}'s answer, below"]
     slots, values = [], []
-    for i, key in enumerate(keys(boundaries)):
-        st.text(f"{tuning.tiers[i]} → {tuning.tiers[i + 1]}")
+    for i, key in enumerate(keys(count)):
+        st.text(names[i])
         values.append(
             st.slider(
                 f"Threshold {i + 1}",
@@ -120,18 +120,26 @@ def show_thresholds(tuning, step: float, boundaries: int) -> tuple[float, ...]:
                 key=key,
                 bind="query-params",
                 format="%.3f" if step >= 0.001 else "%.4f",
-                on_change=_push,
-                args=(i, boundaries),
+                on_change=None if rule else _push,
+                args=() if rule else (i, count),
                 label_visibility="collapsed",
             )
         )
-        slots.append(st.container())
-    here = tuple(float(v) for v in np.maximum.accumulate(values))
-    shares = tuning.point(here).share_by_tier
-    for i, slot in enumerate(slots):
-        up = sum(shares[i + 1 :])
-        slot.caption(f"{up:.0%} of prompts go on from here" if up > 1e-12 else "no prompt goes on from here")
+        slots.append(st.empty())
+    here = tuple(float(v) for v in values)
+    for slot, says in zip(slots, _cascade_says(tuning, here) if rule else _says(tuning.point(here).share_by_tier), strict=True):
+        slot.caption(says)
     return here
+
+
+def _says(shares: Sequence[float]) -> list[str]:
+    ups = [sum(shares[i + 1 :]) for i in range(len(shares) - 1)]
+    return [f"{up:.0%} of prompts go on from here" if up > 1e-12 else "no prompt goes on from here" for up in ups]
+
+
+def _cascade_says(tuning, here: Sequence[float]) -> list[str]:
+    kept, again, *_, straight = tuning.shares(here)
+    return [f"{straight:.0%} of prompts skip the first calls", f"{kept:.0%} kept, {again:.0%} asked again"]
 
 
 def _push(moved: int, boundaries: int) -> None:

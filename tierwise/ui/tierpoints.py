@@ -40,7 +40,12 @@ def references(matrix: OutcomeMatrix) -> References | None:
 
 def tier_frame(run: Run) -> pd.DataFrame:
     """One row a tier, cheapest first: name, cost, quality, low, high, n. Tiers without a grade or a price are left out."""
-    rows = [(s.tier, s.cost_per_1k_usd, s.quality, *(s.quality_ci95 or (s.quality, s.quality)), s.n) for s in readings.summary(run)]
+    return frame_of(readings.summary(run))
+
+
+def frame_of(summaries: list) -> pd.DataFrame:
+    """The same of one `summary.TierSummary` a tier."""
+    rows = [(s.tier, s.cost_per_1k_usd, s.quality, *(s.quality_ci95 or (s.quality, s.quality)), s.n) for s in summaries]
     frame = pd.DataFrame(rows, columns=["name", "cost", "quality", "low", "high", "n"])
     return frame[np.isfinite(frame["cost"].astype(float)) & np.isfinite(frame["quality"].astype(float))].reset_index(drop=True)
 

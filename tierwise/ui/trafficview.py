@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from tierwise.aims import Aim
 from tierwise.errors import TierwiseError
 from tierwise.intervals import mean_interval
 from tierwise.traffic import Projection, TrafficProfile, difference, project, reweight, seed_case
 from tierwise.types import OutcomeMatrix, Policy, Run
-from tierwise.ui import figures, parts, readings, state
+from tierwise.ui import figures, parts, question, readings, state
 from tierwise.ui.parts import Figure
 from tierwise.ui.trafficform import KIND_COLUMNS, cells
 
@@ -121,8 +122,8 @@ def month(profile: TrafficProfile) -> None:
             return
         with parts.guard():
             run = next(r for r in state.graded_runs() if r.id == policy.run_id)
-            matrix, choice, how = _decided(policy, run)
-            found = project(matrix, choice, profile, float(volume), own / 1000, cache)
+            matrix, choice, paid, how = _decided(policy, run)
+            found = project(matrix, paid, profile, float(volume), own / 1000, cache)
         _shown(found, _quality(matrix, choice, profile), cache, how)
 
 
@@ -217,26 +218,36 @@ def _choose(policies: list[Policy]) -> Policy:
     return by_id[st.selectbox("Policy", list(by_id), format_func=named.get, key="month_policy", width=300)]
 
 
-def _decided(policy: Policy, run: Run) -> tuple[OutcomeMatrix, np.ndarray, str]:
+def _decided(policy: Policy, run: Run) -> tuple[OutcomeMatrix, np.ndarray, np.ndarray, str]:
     """Prompts, the tier of each, and how it was decided: held-out where the policy stands as it was tuned."""
     source = policy.document.get("provenance", {})
     aim, router = source.get("aim", {}), source.get("router", {}).get("name")
     tuned = policy.document.get("expected", {}).get("saving", {}).get("ci95") is not None
     plain = not policy.document["rules"] and not {"traffic", "overhead"} & set(source)
-    if tuned and plain and len(aim) == 1 and router:
+    if tuned and plain and len(aim) == 1 and "min_quality_by_type" not in aim and router:
         try:
-            tuning = readings.tuning(run.id, state.store().runs.version(run.id), router, next(iter(aim.items())))
+            tuning = readings.tuning(question.of(run, router=router, aim=Aim(**aim)))
         except TierwiseError:
             tuning = None  # grades have changed since, or the router's options are not in the policy: replay it instead
         if tuning is not None and set(tuning.tiers) == {t["name"] for t in policy.document["tiers"]}:
-            return tuning.matrix, tuning.heldout.choice, f"Read off held-out prompts of the run it was tuned on, n = {tuning.n:,}."
+            return (
+                tuning.matrix,
+                tuning.heldout.served,
+                tuning.heldout.paid,
+                f"Read off held-out prompts of the run it was tuned on, n = {tuning.n:,}.",
+            )
     from tierwise.policy import evaluate
 
     matrix = readings.matrix(run)
     matrix = matrix.take(matrix.complete)
     names = list(matrix.tiers)
     choice = np.array([names.index(d["tier"]) for d in evaluate(policy, matrix).decisions])
-    return matrix, choice, f"The policy was replayed on the prompts it was chosen on, n = {len(matrix):,}: it may look a little too good."
+    return (
+        matrix,
+        choice,
+        choice,
+        f"The policy was replayed on the prompts it was chosen on, n = {len(matrix):,}: it may look a little too good.",
+    )
 
 
 def _whole(number: float | None) -> int | None:

@@ -8,9 +8,12 @@ import pandas as pd
 import streamlit as st
 
 from tierwise.advice import FEW
+from tierwise.cascade import PREFIX
+from tierwise.errors import TierwiseError
 from tierwise.intervals import mean_interval
-from tierwise.types import OperatingPoint, Run
-from tierwise.ui import solver, tierpoints
+from tierwise.types import OperatingPoint
+from tierwise.ui import readings, solver, tierpoints
+from tierwise.ui.question import Question
 from tierwise.ui.tierpoints import References
 
 STEPS, CLOUD = 90, 200
@@ -32,13 +35,22 @@ class Drawn(NamedTuple):
     thresholds: list[tuple[float, ...]]
     """Of each step, as the sliders show them."""
     base: References
+    others: pd.DataFrame
+    """Held-out points of what was measured beside the way chosen: name, cost, quality."""
+
+
+def drawn(asked: Question) -> Drawn:
+    """The chart of a solved run."""
+    return _drawn(asked.project, asked)
 
 
 @st.cache_resource(max_entries=12, show_spinner=False)
-def drawn(project: str, key: tuple, _run: Run, _tuning: Any) -> Drawn:
-    """`key` names the tuning: run, version, router and aim."""
-    p, grain = _tuning.frontier.points, solver.grain(_tuning.scores)
-    base = tierpoints.references(_tuning.matrix)
+def _drawn(project: str, asked: Question) -> Drawn:
+    from tierwise.summary import summary
+
+    tuning = readings.tuning(asked)
+    p, grain = tuning.frontier.points, solver.grain(tuning.scores)
+    base = tierpoints.references(tuning.matrix)
     best = np.flatnonzero(p.on_frontier)
     best = best[np.argsort(p.cost_per_1k[best], kind="stable")]
     kept = best[_spread(p.cost_per_1k[best], STEPS)]
@@ -54,21 +66,32 @@ def drawn(project: str, key: tuple, _run: Run, _tuning: Any) -> Drawn:
             "share": [" / ".join(f"{s:.0%}" for s in p.share_by_tier[i]) for i in kept],
         }
     )
-    aim = _tuning.aim
+    aim = tuning.aim
     target = base.frontier.quality - aim.max_loss if aim.max_loss is not None else aim.min_quality
-    tiers = tierpoints.tier_frame(_run)
+    tiers = tierpoints.frame_of(summary(tuning.matrix))
     return Drawn(
         steps,
-        tiers[tiers["name"].isin(_tuning.tiers)],
+        tiers,
         tierpoints.mix_frame(base.cheapest, base.frontier),
         tierpoints.point_frame(base.oracle),
         pd.DataFrame({"cost": p.cost_per_1k[rest], "quality": p.quality[rest]}),
-        _tuning.band.sort_values("cost") if _tuning.certificate.units >= FEW else None,
-        certified_costs(_tuning),
+        tuning.band.sort_values("cost") if tuning.certificate.units >= FEW else None,
+        certified_costs(tuning),
         target,
         thresholds,
         base,
+        other_ways(tuning, router_beside(asked)),
     )
+
+
+def router_beside(asked: Question) -> Any:
+    """The router that a cascade is to be compared with; None beside a router, and where none can be solved for."""
+    if asked.router.partition(":")[0] != PREFIX:
+        return None
+    try:
+        return readings.tuning(asked._replace(router="auto"))
+    except TierwiseError:
+        return None
 
 
 def certified_costs(tuning: Any) -> tuple[float, float] | None:
@@ -83,73 +106,63 @@ def spot(point: OperatingPoint) -> pd.DataFrame:
     return pd.DataFrame({"cost": [point.cost_per_1k_usd], "quality": [point.quality]})
 
 
-def choice(tuning: Any, thresholds: Sequence[float]) -> np.ndarray:
-    """(n,) tier index of every prompt."""
-    from tierwise.frontier import assign
-
-    return assign(tuning.scores, thresholds)
-
-
 def loss_interval(tuning: Any, thresholds: Sequence[float]) -> tuple[float, float]:
     """95 % interval of the paired loss at these thresholds; prompts of one cluster count as one."""
     m = tuning.matrix
-    lost = m.quality[:, -1] - m.quality[np.arange(len(m)), choice(tuning, thresholds)]
+    lost = m.quality[:, -1] - tuning.actions.quality[np.arange(len(m)), tuning.choice(thresholds)]
     return mean_interval(lost, m.weights, m.clusters, low=-1.0)
 
 
 def by_request_type(tuning: Any, thresholds: Sequence[float]) -> pd.DataFrame:
-    """One row a request type, the commonest first."""
-    m, at = tuning.matrix, choice(tuning, thresholds)
-    rows = np.arange(len(m))
-    frame = pd.DataFrame(
-        {"kind": m.request_types, "q": m.quality[rows, at], "top": m.quality[:, -1], "cost": m.cost[rows, at], "dear": m.cost[:, -1]}
-    )
-    for k, tier in enumerate(tuning.tiers):
-        frame[f"tier {k} {tier}"] = at == k
-    means, sizes = frame.groupby("kind").mean(), frame.groupby("kind").size()
+    """One row a request type, the commonest first, in per cent and points; a last column for each thing done with a prompt."""
+    frame = tuning.by_request_type(thresholds)
     out = pd.DataFrame(
         {
-            "prompts": sizes,
-            "quality": means["q"] * 100,
-            "against top tier": (means["q"] - means["top"]) * 100,
-            "cost per 1,000": means["cost"] * 1000,
-            "saving": 100 * (1 - means["cost"] / means["dear"]),
+            "request type": frame["request_type"],
+            "prompts": frame["n"],
+            "quality": frame["quality"] * 100,
+            "against top tier": -frame["loss"] * 100,
+            "cost per 1,000": frame["cost_per_1k"],
+            "saving": frame["saving"] * 100,
         }
     )
-    for k, tier in enumerate(tuning.tiers):
-        out[tier] = means[f"tier {k} {tier}"] * 100
-    return out.sort_values("prompts", ascending=False).reset_index(names="request type")
+    return out.assign(**{tier: frame[f"share_{tier}"] * 100 for tier in tuning.actions.tiers})
 
 
 def flips(tuning: Any, before: Sequence[float], after: Sequence[float]) -> pd.DataFrame:
-    """Prompts whose tier differs between two sets of thresholds, worst change first."""
-    m = tuning.matrix
-    a, b = choice(tuning, before), choice(tuning, after)
-    rows = np.flatnonzero(a != b)
-    change = m.quality[rows, b[rows]] - m.quality[rows, a[rows]]
-    saved = m.cost[rows, a[rows]] - m.cost[rows, b[rows]]
-    order = rows[np.lexsort((saved, change))]
-    change = m.quality[order, b[order]] - m.quality[order, a[order]]
+    """Prompts that are treated differently by two sets of thresholds, worst change first."""
+    frame = tuning.flips(before, after)
     return pd.DataFrame(
         {
-            "id": [m.samples[i].id for i in order],
-            "prompt": [(m.samples[i].input or m.samples[i].chat()[-1]["content"])[:240] for i in order],
-            "request type": m.request_types[order],
-            "from": [tuning.tiers[k] for k in a[order]],
-            "to": [tuning.tiers[k] for k in b[order]],
-            "change": change,
+            "id": frame["sample_id"],
+            "prompt": frame["prompt"],
+            "request type": frame["request_type"],
+            "from": frame["from_tier"],
+            "to": frame["to_tier"],
+            "change": frame["quality_to"] - frame["quality_from"],
         }
     )
 
 
 def chosen_tiers(tuning: Any, sample_id: str, ways: Mapping[str, Sequence[float]]) -> dict[str, str]:
-    """Tier name -> our words for the ways that send this prompt there."""
+    """Tier name -> our words for the ways whose answer to this prompt is that tier's."""
     at = next((i for i, s in enumerate(tuning.matrix.samples) if s.id == sample_id), None)
     said: dict[str, list[str]] = {}
     if at is not None:
         for word, thresholds in ways.items():
-            said.setdefault(tuning.tiers[int(choice(tuning, thresholds)[at])], []).append(word)
+            said.setdefault(tuning.tiers[int(tuning.served(thresholds)[at])], []).append(word)
     return {tier: " and ".join(words) for tier, words in said.items()}
+
+
+def other_ways(tuning: Any, router: Any) -> pd.DataFrame:
+    """Held-out points of what was measured beside the way chosen: cascades beside a router, the router beside a cascade."""
+    mine = tuning.router.partition(":")[0] == PREFIX
+    found = [c for c in tuning.candidates if c.router.partition(":")[0] == PREFIX and not mine]
+    best = max(found, key=lambda c: c.worth, default=None)
+    rows = [("a cascade, held-out", best.cost_per_1k_usd, best.quality)] if best else []
+    if mine and router is not None:
+        rows.append(("router alone, held-out", router.heldout.cost_per_1k_usd, router.heldout.quality))
+    return pd.DataFrame(rows, columns=["name", "cost", "quality"])
 
 
 def _spread(costs: np.ndarray, most: int) -> np.ndarray:
