@@ -1,6 +1,5 @@
 """Thresholds chosen on some folds and read off another: what a policy really does on prompts that had no say in it."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -9,7 +8,7 @@ import numpy as np
 from tierwise.aims import Aim
 from tierwise.cascade import Replayed
 from tierwise.frontier import RESOLUTION as FULL
-from tierwise.intervals import Z, mean_interval
+from tierwise.intervals import mean_interval
 from tierwise.lattice import Lattice, assign, lattice
 from tierwise.optimism import margin
 from tierwise.resampling import DRAWS, bootstrap, percentiles
@@ -19,13 +18,15 @@ from tierwise.types import OutcomeMatrix
 RESOLUTION = 300
 """Positions a boundary while folds are read off; the final thresholds come from the full sweep."""
 KNOBS = 40
+WIDER_LOSS, WIDER_SAVING = 1.4, 1.6
+"""By how much a bootstrap interval at the recommended thresholds is stretched: these were chosen, and the router will be another one."""
 SAME = 0.002
 """Savings that differ by less are the same."""
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Figures of the whole recipe on prompts that took no part in choosing router or thresholds, with 95 % intervals."""
+    """What to expect of a policy on prompts that took no part in choosing it, with 95 % intervals."""
 
     loss: float
     """Paired by prompt, in quality units."""
@@ -39,13 +40,14 @@ class HeldOut:
     cost_per_1k_ci95: tuple[float, float]
     method: str
     choice: np.ndarray = field(repr=False)
-    """(n,) tier that each prompt was sent to; for a cascade what it did, as `Folded` numbers actions."""
+    """(n,) tier that each prompt was sent to by router and thresholds of the other folds; for a cascade what it did, as `Folded` numbers
+    actions."""
     served: np.ndarray = field(repr=False)
     """(n,) tier whose answer each prompt got."""
     routers: tuple[str, ...] = ()
     """The router that the other folds chose, fold by fold."""
     paid: np.ndarray = field(repr=False, default_factory=lambda: np.empty(0))
-    """(n,) US dollars for each prompt, every call and the router's own cost counted."""
+    """(n,) US dollars for each prompt at the recommended thresholds, every call and the router's own cost counted."""
 
     def to_json(self) -> dict[str, object]:
         return {
@@ -79,11 +81,10 @@ def nearby(aim: Aim) -> list[Aim]:
     return []
 
 
-def _wider(value: float, interval: tuple[float, float], error: float, limits: tuple[float | None, float | None]) -> tuple[float, float]:
-    """A 95 % interval that holds one more, independent standard error, within limits."""
-    low, high = (value - math.hypot(value - interval[0], Z * error), value + math.hypot(interval[1] - value, Z * error))
-    low, high = (low if limits[0] is None else max(low, limits[0])), (high if limits[1] is None else min(high, limits[1]))
-    return float(min(low, value)), float(max(high, value))
+def _wider(value: float, interval: tuple[float, float], factor: float, at: float, limits: tuple[float, float]) -> tuple[float, float]:
+    """An interval of `value`, stretched, moved to `at`, and cut to what is possible."""
+    low, high = at - factor * (value - interval[0]), at + factor * (interval[1] - value)
+    return float(min(max(low, limits[0]), at)), float(max(min(high, limits[1]), at))
 
 
 class Folded:
@@ -216,28 +217,43 @@ class Folded:
         """For each fold, the router that the other folds choose."""
         return {k: self.best(routers, (k,)) for k in self.folds}
 
-    def held_out(self, routers: Mapping[int, str], seed: int = 0) -> HeldOut:
-        """Figures of the read-offs, each fold by its own router and thresholds."""
-        chosen = "router and thresholds" if len(self.scores) > 1 else "thresholds"
-        method = f"{len(self.folds)}-fold cross-fitted, {chosen} chosen on the other folds"
-        return self.figures(self.choice(routers), method, tuple(routers[k] for k in self.folds), seed, self._moves(routers))
+    def held_out(self, routers: Mapping[int, str], final: str, thresholds: np.ndarray, seed: int = 0) -> HeldOut:
+        """What to expect of the policy of `final` and its thresholds.
 
-    def _moves(self, routers: Mapping[int, str]) -> np.ndarray:
-        """(2,) standard errors of quality and cost a request that come from choosing router and thresholds anew, by the delete-a-fold
-        jackknife: what each fold's policy does on all prompts. A read-off averages over folds; the policy in use is one such choice."""
-        means = np.stack([self._means(self.read(routers[k], self.thresholds(routers[k], (k,)), self.rows)) for k in self.folds])
-        g = len(self.folds)
-        return np.sqrt((g - 1) / g * ((means - means.mean(0)) ** 2).sum(0))
-
-    def _means(self, choice: np.ndarray) -> np.ndarray:
-        return np.array([self.w @ self.q[self.rows, choice], self.w @ self.c[self.rows, choice]])
-
-    def figures(self, choice: np.ndarray, method: str, routers: tuple[str, ...], seed: int = 0, moves: np.ndarray | None = None) -> HeldOut:
-        """Means and intervals of (n,) actions that these prompts had no say in.
-
-        Args:
-            moves: standard errors of quality and cost that the intervals should hold besides.
+        Cost and saving are those of these thresholds on cross-fitted scores: no grade is in them but through the choice. The loss seen
+        there was chosen to look low; it is corrected by how much more the policies that the other folds chose lose on a fold than on the
+        folds that chose them. Intervals are stretched by what it takes to hold what prompts not drawn show (docs/statistics.md).
         """
+        chosen = "router and thresholds" if len(self.scores) > 1 else "thresholds"
+        method = f"{len(self.folds)}-fold cross-fitted, loss corrected by read-offs of {chosen} chosen on the other folds"
+        read = self.choice(routers)
+        seen = self.figures(self.read(final, thresholds, self.rows), method, tuple(routers[k] for k in self.folds), seed)
+        loss = float(np.clip(seen.loss + self._flattery(routers, read), -1, 1))
+        top, full = self.quality[-1], self.cost[-1]
+        least, most = float(self.w @ self.c.min(1)), float(self.w @ self.c.max(1))  # no policy costs less or more
+        spent = (1000 * least, 1000 * most)
+        kept = (1 - most / full, 1 - least / full) if full > 0 else (0.0, 1.0)
+        quality = float(top - loss)
+        return replace(
+            seen, loss=loss, quality=quality, choice=read, served=self.served[read],
+            loss_ci95=_wider(seen.loss, seen.loss_ci95, WIDER_LOSS, loss, (-1, 1)),
+            quality_ci95=_wider(seen.quality, seen.quality_ci95, WIDER_LOSS, quality, (0, 1)),
+            saving_ci95=_wider(seen.saving, seen.saving_ci95, WIDER_SAVING, seen.saving, kept),
+            cost_per_1k_ci95=_wider(seen.cost_per_1k_usd, seen.cost_per_1k_ci95, WIDER_SAVING, seen.cost_per_1k_usd, spent),
+            method=f"{seen.method}, stretched {WIDER_LOSS:g} times (loss) and {WIDER_SAVING:g} times (saving) as measured",
+        )  # fmt: skip
+
+    def _flattery(self, routers: Mapping[int, str], read: np.ndarray) -> float:
+        """By how much choosing on some prompts makes the loss on them look low: loss where it was not chosen, less loss where it was."""
+        seen = []
+        for k in self.folds:
+            on = np.flatnonzero(self.fold != k)
+            at = self.read(routers[k], self.thresholds(routers[k], (k,)), on)
+            seen.append(np.average(self.lost[on, at], weights=self.w[on]))
+        return float(self.w @ self.lost[self.rows, read]) - float(np.mean(seen))
+
+    def figures(self, choice: np.ndarray, method: str, routers: tuple[str, ...], seed: int = 0) -> HeldOut:
+        """Means and intervals of (n,) actions."""
         m, at = self.matrix, (self.rows, choice)
         lost = self.lost[at]
         columns = np.stack([self.q[at], self.c[at], m.quality[:, -1], m.cost[:, -1]])
@@ -258,16 +274,6 @@ class Folded:
         method += f"; cluster bootstrap {DRAWS}"
         if simple:
             method += ", score interval of the paired loss"
-        if moves is not None:
-            by = (moves[0], moves[1] / self.cost[-1] if self.cost[-1] > 0 else 0.0, moves[0], moves[1] * 1000)
-            least, most = float(self.w @ self.c.min(1)), float(self.w @ self.c.max(1))  # no policy costs less or more
-            saved = (1 - most / self.cost[-1], 1 - least / self.cost[-1]) if self.cost[-1] > 0 else (None, 1)
-            values, limits = (
-                (float(loss), float(saving), float(quality), float(cost)),
-                ((-1, 1), saved, (0, 1), (1000 * least, 1000 * most)),
-            )
-            cis = [_wider(*each) for each in zip(values, cis, by, limits, strict=True)]
-            method += ", widened by how far the choice moves between folds"
         return HeldOut(float(loss), cis[0], float(saving), cis[1], float(quality), cis[2], float(cost), cis[3], method, choice,
                        self.served[choice], routers, self.c[at])  # fmt: skip
 

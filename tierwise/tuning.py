@@ -131,7 +131,7 @@ def tune(
     fitted = tried[best].fitted if by_cascade else None
     if judge is None:
         routers = folded.nested(pool)
-        read = _Read(base, folded.scores[best], fitted, folded.held_out(routers, seed), Path.of(folded, routers, best))
+        read = _Read(base, folded.scores[best], fitted, folded.held_out(routers, best, thresholds, seed), Path.of(folded, routers, best))
     else:
         other = scoring.part(used, judge), given.take(judge) if given else None
         read = _judged(folded, best, thresholds, chosen_router, fitted, *other, seed)

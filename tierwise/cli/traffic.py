@@ -94,6 +94,7 @@ def lines(found: TrafficProfile) -> list[str]:
 
 def projected(tuned: Any, graded: OutcomeMatrix, profile: TrafficProfile) -> dict[str, Any]:
     """A month of the traffic under a tuned run's held-out choices, with words about both."""
+    from tierwise.heldout import WIDER_SAVING
     from tierwise.traffic import difference, project
 
     apart = difference(profile, graded.samples)
@@ -103,7 +104,7 @@ def projected(tuned: Any, graded: OutcomeMatrix, profile: TrafficProfile) -> dic
         "unmatched_share": tuned.traffic.unmatched_share, "month": None, "words": words,
     }  # fmt: skip
     try:
-        month = project(tuned.matrix, tuned.heldout.paid, profile)
+        month = project(tuned.matrix, tuned.heldout.paid, profile, wider=WIDER_SAVING)
     except NotReady as error:
         words.append(str(error))
         return data

@@ -68,6 +68,7 @@ def project(
     seed: int = 0,
     mix_requests: float = MIX_REQUESTS,
     volume_cv: float = VOLUME_CV,
+    wider: float = 1.0,
 ) -> Projection:
     """Month = V * sum_t w_t * mean_t(c_frontier - c_routed) - V * overhead (docs/traffic.md).
 
@@ -81,6 +82,7 @@ def project(
         requests: a month; the profile's own where None.
         overhead_usd: what the router costs for a request.
         cache: whether an exact cache answers the repeats first.
+        wider: what the part of the interval that comes from the prompts is stretched by; `heldout.WIDER_SAVING` for a recommended point.
 
     Raises:
         NotReady: no volume is known, or no prompt has a type of the traffic.
@@ -110,7 +112,7 @@ def project(
         hit[:] = _all_repeats(profile)
     choice = np.asarray(choice)
     paid = choice if choice.dtype.kind == "f" else matrix.cost[np.arange(len(matrix)), choice]
-    means, draws = _by_type(matrix, paid, kinds, present, seed)
+    means, draws = _by_type(matrix, paid, kinds, present, seed, wider)
     frontier, routed = means[:, 0], means[:, 1]
     cached, routing = mix * hit * frontier, mix * (1 - hit) * (frontier - routed - overhead_usd)
     saved = volumes * (mixes * (hit[:, None] * draws[:, 0] + (1 - hit[:, None]) * (draws[:, 0] - draws[:, 1] - overhead_usd))).sum(0)
@@ -137,7 +139,9 @@ def break_even_share(overhead_usd: float, frontier_usd: float, cheap_usd: float)
     return overhead_usd / (frontier_usd - cheap_usd) if frontier_usd > cheap_usd else float("inf")
 
 
-def _by_type(matrix: OutcomeMatrix, paid: np.ndarray, kinds: np.ndarray, present: list[str], seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _by_type(
+    matrix: OutcomeMatrix, paid: np.ndarray, kinds: np.ndarray, present: list[str], seed: int, wider: float
+) -> tuple[np.ndarray, np.ndarray]:
     """(T, 2) mean costs of frontier and routed, and (T, 2, draws) of them; draws are widened by sqrt(u / (u - 1)) for u clusters."""
     means, draws = np.empty((len(present), 2)), np.empty((len(present), 2, DRAWS))
     for t, kind in enumerate(present):
@@ -146,7 +150,7 @@ def _by_type(matrix: OutcomeMatrix, paid: np.ndarray, kinds: np.ndarray, present
         means[t] = costs @ weights / weights.sum()
         units = len(np.unique(matrix.clusters[here]))
         drawn = bootstrap(costs, weights, matrix.clusters[here], lambda x: x, seed + 1 + t)
-        draws[t] = means[t][:, None] + (drawn - means[t][:, None]) * np.sqrt(units / max(units - 1, 1))
+        draws[t] = means[t][:, None] + (drawn - means[t][:, None]) * wider * np.sqrt(units / max(units - 1, 1))
     return means, draws
 
 

@@ -66,11 +66,12 @@ def month(asked: Question, tuning, volume: int) -> None:
 @st.cache_resource(max_entries=24, show_spinner=False)
 def _projected(asked: Question, volume: int):
     """The projection, or None where nothing is known of the volume; and in words how far prompts and traffic are apart."""
+    from tierwise.heldout import WIDER_SAVING
     from tierwise.traffic import difference, project
 
     solved, profile = readings.tuning(asked), state.store().traffic.get(asked.traffic)
     apart = difference(profile, readings.weighed(asked.run, asked.version, None)[0].samples).words
     try:
-        return project(solved.matrix, solved.heldout.paid, profile, float(volume)), apart
+        return project(solved.matrix, solved.heldout.paid, profile, float(volume), wider=WIDER_SAVING), apart
     except NotReady:
         return None, apart

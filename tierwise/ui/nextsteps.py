@@ -59,15 +59,15 @@ def _ways(asked: Question, tuning) -> list[Step]:
         return [Step("router", f"The router alone saves {gain}.", "Use the router", ":material/route:", ways.use, ("auto",))]
     worth = {c.router: c for c in tuning.candidates}
     rivals = [c for name, c in worth.items() if name.partition(":")[0] == PREFIX]
-    best = max(rivals, key=lambda c: c.worth, default=None)
-    if best is None or best.worth <= worth[tuning.router].worth + BETTER:
+    best, mine = max(rivals, key=lambda c: c.worth, default=None), worth[tuning.router]
+    if best is None or best.worth <= mine.worth + BETTER:
         return []
     rule = next((c for c in readings.cascades(asked.run, asked.version, asked.tiers) if c.name == best.router), None)
     if rule is None:
         return []
     says = (
-        f"A cascade saves {figures.percent(best.saving)} at {best.loss * 100:.1f} points of loss, the router {figures.percent(held.saving)} "
-        f"at {held.loss * 100:.1f}, both held-out: {rule.rule}."
+        f"A cascade saves {figures.percent(best.saving)} at {best.loss * 100:.1f} points of loss, the router {figures.percent(mine.saving)} "
+        f"at {mine.loss * 100:.1f}, both as read off folds that chose nothing: {rule.rule}."
     )
     return [Step("cascade", says, "Use the cascade", ":material/stacks:", ways.use, (best.router,))]
 
@@ -86,10 +86,10 @@ def _ladder(asked: Question, tuning) -> list[Step]:
     other = [x for x in found.ladders if x.tiers != tuning.tiers and len(x.tiers) < len(tuning.tiers)]
     if not other:
         return []
-    best, held = other[0], tuning.heldout
+    best, mine = other[0], next(c for c in tuning.candidates if c.router == tuning.router)
     says = (
         f"{' < '.join(best.tiers)} alone: saves {figures.percent(best.saving)} at {best.loss * 100:.1f} points of loss, held-out with quick "
-        f"routers; all tiers {figures.percent(held.saving)} at {held.loss * 100:.1f}."
+        f"routers; all tiers {figures.percent(mine.saving)} at {mine.loss * 100:.1f}."
     )
     return [Step("ladder", says, "Use these tiers", ":material/stairs:", _use_ladder, (best.tiers,))]
 

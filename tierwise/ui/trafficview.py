@@ -6,6 +6,7 @@ import streamlit as st
 
 from tierwise.aims import Aim
 from tierwise.errors import TierwiseError
+from tierwise.heldout import WIDER_SAVING
 from tierwise.intervals import mean_interval
 from tierwise.traffic import Projection, TrafficProfile, difference, project, reweight, seed_case
 from tierwise.types import OutcomeMatrix, Policy, Run
@@ -123,7 +124,8 @@ def month(profile: TrafficProfile) -> None:
         with parts.guard():
             run = next(r for r in state.graded_runs() if r.id == policy.run_id)
             matrix, choice, paid, how = _decided(policy, run)
-            found = project(matrix, paid, profile, float(volume), own / 1000, cache)
+            wider = WIDER_SAVING if paid.dtype.kind == "f" else 1.0
+            found = project(matrix, paid, profile, float(volume), own / 1000, cache, wider=wider)
         _shown(found, _quality(matrix, choice, profile), cache, how)
 
 
