@@ -46,7 +46,7 @@ def month(asked: Question, tuning, volume: int) -> None:
     if not asked.traffic:
         return
     profile = state.store().traffic.get(asked.traffic)
-    found, apart = _projected(asked, volume)
+    found, apart = _projected(asked.project, asked, volume)
     with st.container(border=True, gap="small"):
         if found is not None:
             low, high = (figures.dollars(x) for x in found.saved_ci95)
@@ -64,13 +64,13 @@ def month(asked: Question, tuning, volume: int) -> None:
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def _projected(asked: Question, volume: int):
+def _projected(project: str, asked: Question, volume: int):
     """The projection, or None where nothing is known of the volume; and in words how far prompts and traffic are apart."""
     from tierwise.heldout import WIDER_SAVING
     from tierwise.traffic import difference, project
 
     solved, profile = readings.tuning(asked), state.store().traffic.get(asked.traffic)
-    apart = difference(profile, readings.weighed(asked.run, asked.version, None)[0].samples).words
+    apart = difference(profile, readings.weighed(asked._replace(traffic=None)).samples).words
     try:
         return project(solved.matrix, solved.heldout.paid, profile, float(volume), wider=WIDER_SAVING), apart
     except NotReady:

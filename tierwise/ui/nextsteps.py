@@ -36,7 +36,7 @@ class Step(NamedTuple):
 
 def show(run: Run, asked: Question, tuning, here: Sequence[float]) -> None:
     """The list, most worth first; nothing where there is nothing to say."""
-    steps = [*_ways(asked, tuning), *_ladder(asked, tuning), *_pin(tuning, here), *_evidence(run, tuning)]
+    steps = [*_ways(run, asked, tuning), *_ladder(asked, tuning), *_pin(tuning, here), *_evidence(run, tuning)]
     with st.container(border=True, gap="small"):
         st.markdown("**What would make it better**")
         for step in steps:
@@ -48,7 +48,7 @@ def show(run: Run, asked: Question, tuning, here: Sequence[float]) -> None:
         _promises(asked)
 
 
-def _ways(asked: Question, tuning) -> list[Step]:
+def _ways(run: Run, asked: Question, tuning) -> list[Step]:
     """A cascade where a router is used, the router where a cascade is."""
     held = tuning.heldout
     if tuning.router.partition(":")[0] == PREFIX:
@@ -62,7 +62,7 @@ def _ways(asked: Question, tuning) -> list[Step]:
     best, mine = max(rivals, key=lambda c: c.worth, default=None), worth[tuning.router]
     if best is None or best.worth <= mine.worth + BETTER:
         return []
-    rule = next((c for c in readings.cascades(asked.run, asked.version, asked.tiers) if c.name == best.router), None)
+    rule = next((c for c in readings.cascades(run, asked.tiers) if c.name == best.router), None)
     if rule is None:
         return []
     says = (
@@ -78,11 +78,12 @@ def _ladder(asked: Question, tuning) -> list[Step]:
         return [Step("all_tiers", f"Only {' < '.join(asked.tiers)} are used.", "Use all tiers", ":material/stairs:", _use_ladder, ((),))]
     if len(tuning.tiers) < 3 or asked.terms.pins or asked.aim.wrong_answer_usd is not None:
         return []
-    key = ("compared", asked.run, asked.version, asked.traffic, asked.aim)
+    question = asked._replace(aim=_plain(asked.aim))
+    key = ("compared", question.run, question.version, question.traffic, question.aim)
     if st.session_state.get("ladders") != key:
         says = f"Perhaps fewer tiers do as well: ladders of two and three of the {len(tuning.tiers)} can be tried, held-out."
         return [Step("ladders", says, "Compare ladders", ":material/stairs:", _compare, (key,))]
-    found = readings.pool(asked.run, asked.version, asked.traffic, _plain(asked.aim))
+    found = readings.pool(question)
     other = [x for x in found.ladders if x.tiers != tuning.tiers and len(x.tiers) < len(tuning.tiers)]
     if not other:
         return []
