@@ -24,7 +24,7 @@ from tierwise.errors import BadInput, NotFound, NotReady
 from tierwise.heldout import Candidate, Folded, HeldOut
 from tierwise.metrics import metrics
 from tierwise.opinion import opinion
-from tierwise.references import RandomMix, Reference, references
+from tierwise.references import RandomMix, references
 from tierwise.routers import DEFAULT_CANDIDATES, ROUTERS
 from tierwise.routers.crossfit import folds_of
 from tierwise.terms import Terms
@@ -151,7 +151,9 @@ def tune(
         "oracle": known["oracle"],
     }
     ranking = folded.ranking([*names, *tried])
-    verdict = _verdict(held, path, baselines["coin_flip"], certificate)
+    read_off = next(c for c in ranking if c.router == best) if judge is None else held
+    beaten = read_off.quality <= mix.at_cost(read_off.cost_per_1k_usd).quality + 1e-9
+    verdict = _verdict(held, path, beaten, certificate)
     warnings = data_warnings(scoring.columns(matrix, wanted), used) + terms.warnings(used)
     warnings += result_warnings(m, held, aim, baselines["coin_flip"], verdict, floor(epsilon, delta))
     warnings += _cascade_pays(ranking, best, tried, aim) if not by_cascade else []
@@ -228,10 +230,11 @@ def _cascade_pays(ranking: list[Candidate], best: str, tried: Mapping[str, scori
     ]
 
 
-def _verdict(held: HeldOut, path: Path, coin_flip: Reference, certificate: Certificate) -> str:
+def _verdict(held: HeldOut, path: Path, beaten: bool, certificate: Certificate) -> str:
+    """`beaten`: a coin flip of the same cost does as well as what was read off folds that chose nothing."""
     if certificate.units < max(FEW, floor(certificate.epsilon, certificate.delta)):
         return "too few prompts"
     gain, error = path.over_coin_flip
-    if held.saving < WORTH_HAVING or held.quality <= coin_flip.quality + 1e-9 or gain <= HINT * error + 1e-12:
+    if held.saving < WORTH_HAVING or beaten or gain <= HINT * error + 1e-12:
         return "not routable"
     return "routable" if gain > SURE * error else "too few prompts"
