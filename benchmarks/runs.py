@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-LATENCY_S = 0.05
+LATENCY_S = float(os.environ.get("LATENCY_S", "0.05"))
 
 
 def serve() -> None:
