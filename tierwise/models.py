@@ -7,6 +7,7 @@ by what went over the wire, since their classes are not reliable (a refused port
 """
 
 import asyncio
+import logging
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,10 +22,13 @@ from tierwise.replies import CallFailed, Reply
 from tierwise.tiers import default_key_env
 from tierwise.types import Tier
 
+log = logging.getLogger(__name__)
+
 MAX_ANSWER = 2_000_000
 """Characters of an answer that are kept; a longer one is no answer that anybody reads."""
 
 MAX_ERROR = 500
+MOST_TOKENS = 2**31 - 1
 LATE_S = 5.0
 """How long past its time limit a call may take in all: the first ones of a process also wait for LiteLLM to find its parts."""
 
@@ -79,6 +83,18 @@ async def call(
     Raises:
         CallFailed: nothing usable came back.
     """
+    try:
+        return await _call(tier, messages, max_tokens, timeout_s, request_id, stream)
+    except CallFailed:
+        raise
+    except Exception as error:  # one odd reply must not end the run; it may have been billed, and is logged
+        log.exception("a reply to %s could not be understood", tier.model)
+        raise replies.unreadable(type(error).__name__) from None
+
+
+async def _call(
+    tier: Tier, messages: Sequence[Mapping[str, Any]], max_tokens: int, timeout_s: float, request_id: str, stream: bool
+) -> Reply:
     key = secrets.key(key_name(tier))
     headers = secrets.resolve(tier.params.get("extra_headers", {})) | {"X-Client-Request-Id": request_id}
     began, first = time.monotonic(), None
@@ -160,29 +176,33 @@ def _reply(answer: Any, tier: Tier, latency_s: float) -> Reply:
         prompt = completion = None
     cached = _count(getattr(getattr(usage, "prompt_tokens_details", None), "cached_tokens", None))
     thought = _count(getattr(getattr(usage, "completion_tokens_details", None), "reasoning_tokens", None))
+    choices = getattr(answer, "choices", None)
+    choice = choices[0] if isinstance(choices, list | tuple) and choices else None
+    finish = _text(str(found)[:100]) if (found := getattr(choice, "finish_reason", None)) else None
+    text = _text(getattr(getattr(choice, "message", None), "content", None))
+    if completion == 0 and text:  # LiteLLM writes zero for a count that is missing
+        completion = None
+    billed = completion
+    total = _count(getattr(usage, "total_tokens", None))
+    if thought and None not in (total, prompt, completion) and total == prompt + completion + thought:
+        billed = completion + thought  # some providers count thinking besides the answer
     cost = getattr(usage, "cost", None)  # OpenRouter says what it charged
-    if not (isinstance(cost, int | float) and cost > 0):
-        cost = None if prompt is None else cost_usd(prompt, completion or 0, tier, cached or 0)
-    choices = getattr(answer, "choices", None) or []
-    choice = choices[0] if choices else None
-    finish = str(found) if (found := getattr(choice, "finish_reason", None)) else None
-    text = getattr(getattr(choice, "message", None), "content", None)
-    if isinstance(text, str) and not text.isascii():
-        text = text.encode("utf-8", "replace").decode()  # half a surrogate pair is no UTF-8, and no store keeps it
+    if isinstance(cost, bool) or not isinstance(cost, int | float) or not math.isfinite(cost) or cost <= 0:
+        cost = None if prompt is None or billed is None else cost_usd(prompt, billed, tier, min(cached or 0, prompt))
     error = None
     if choice is None:
         status, error = "empty", "the reply held no answer"
-    elif not isinstance(text, str) or not text:
+    elif not text:
         status, error = "empty", f"the answer is empty (finish reason {finish or 'not given'})"
     elif len(text) > MAX_ANSWER:
         status, error, text = "failed", f"the answer is longer than {MAX_ANSWER:,} characters", text[:MAX_ANSWER]
     else:
         status = "truncated" if finish == "length" else "ok"
-    if prompt is None and error is None:
+    if (prompt is None or completion is None) and error is None:
         error = "the reply carried no token counts, so its cost is not known"
-    served = getattr(answer, "model", None)
+    served = _text(getattr(answer, "model", None))
     return Reply(
-        status, text if isinstance(text, str) else None, error, finish, prompt, completion, cost, latency_s, served,
+        status, text, error, finish, prompt, completion, cost, latency_s, served,
         cached_tokens=cached, reasoning_tokens=thought, confidence=_confidence(choice),
     )  # fmt: skip
 
@@ -194,8 +214,24 @@ def _confidence(choice: Any) -> float | None:
     return min(math.exp(max(sum(told) / len(told), -700.0)), 1.0) if told and len(told) == len(tokens) else None
 
 
+def _text(value: object) -> str | None:
+    """Text that a store keeps; that of parts, where a server answers in parts."""
+    if isinstance(value, list):
+        value = "".join(
+            t for part in value if isinstance(t := getattr(part, "text", None) or (part if isinstance(part, str) else None), str)
+        )
+    if not isinstance(value, str):
+        return None
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()  # half a surrogate pair is no UTF-8
+
+
 def _count(value: object) -> int | None:
-    return int(value) if isinstance(value, int | float) and value >= 0 else None
+    """A number of tokens, also as text; anything else is not known."""
+    if isinstance(value, str) and value.strip().isdecimal() and len(value) < 12:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return int(value) if 0 <= value <= MOST_TOKENS else None
 
 
 def _failure(error: Exception, key: str | None) -> CallFailed:

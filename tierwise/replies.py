@@ -1,12 +1,18 @@
 """What a request to a model comes to: a reply, or a failure that says what may have been billed."""
 
+import math
+import time
 from dataclasses import dataclass, fields
+from email.utils import parsedate_to_datetime
 from typing import Literal
 
 from tierwise.types import Outcome
 
 RETRIED = frozenset({408, 409, 425, 429})
 """Besides 5xx: statuses that may go away by themselves."""
+
+GIVEN_UP = frozenset({408, 499, 504, 522, 524})
+"""Something on the way stopped waiting: the model behind it may have answered, and been billed, all the same."""
 
 Billed = Literal["no", "unknown"]
 
@@ -50,9 +56,10 @@ class CallFailed(Exception):
 
 
 def refused(status: int, said: str, retry_after: str | None) -> CallFailed:
-    """A status that arrived in place of an answer; it was not billed."""
+    """A status that arrived in place of an answer; it was not billed, as far as it tells."""
     told = f"HTTP {status}: {said}"
-    return CallFailed(told, status=status, retry=status in RETRIED or status >= 500, billed="no", retry_after_s=seconds(retry_after))
+    billed = "unknown" if status in GIVEN_UP else "no"
+    return CallFailed(told, status=status, retry=status in RETRIED or status >= 500, billed=billed, retry_after_s=seconds(retry_after))
 
 
 def too_long(status: int | None, said: str) -> CallFailed:
@@ -80,9 +87,29 @@ def lost() -> CallFailed:
     return CallFailed("the connection was lost; it may have been billed", status=None, retry=True, billed="unknown")
 
 
+def cut_off() -> CallFailed:
+    return CallFailed("the stream ended before the answer did; it may have been billed", status=None, retry=True, billed="unknown")
+
+
+def too_large(most: int) -> CallFailed:
+    told = f"the reply is larger than {most / 2**20:,.0f} MB and was not read to its end; it may have been billed"
+    return CallFailed(told, status=None, retry=False, billed="unknown")
+
+
+def unreadable(kind: str) -> CallFailed:
+    told = f"the reply could not be understood ({kind}); it may have been billed"
+    return CallFailed(told, status=None, retry=False, billed="unknown")
+
+
 def seconds(value: str | None) -> float | None:
-    """A Retry-After header in seconds; a date or nonsense is none."""
-    try:
-        return min(max(float(value), 0.0), 300.0) if value else None
-    except ValueError:
+    """A Retry-After header in seconds from now, given so or as a date; nonsense is none."""
+    if not value:
         return None
+    try:
+        found = float(value)
+    except ValueError:
+        try:
+            found = parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return min(max(found, 0.0), 300.0) if math.isfinite(found) else None

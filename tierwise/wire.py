@@ -9,7 +9,7 @@ import atexit
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
@@ -30,6 +30,8 @@ KEPT_OPEN_S = 4.0
 """Shorter than servers keep an idle connection, so that none is used that was just closed at the other end."""
 
 MAX_SAID = 500
+MOST_BYTES = 32 * 2**20
+"""Of a reply, unpacked."""
 CONTEXT = re.compile(r"(?i)context_length_exceeded|maximum context length")
 
 _sessions: dict[asyncio.AbstractEventLoop, Any] = {}
@@ -63,11 +65,12 @@ async def complete(
             f"{tier.api_base.rstrip('/')}/chat/completions", data=json.dumps(body), headers=sent, allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=timeout_s),
         ) as response:  # fmt: skip
-            if response.status != 200:
-                raise _refused(response.status, await response.text(errors="replace"), response.headers.get("retry-after"), key)
+            if not 200 <= response.status < 300:
+                said = (await response.content.read(65_536)).decode("utf-8", "replace")
+                raise _refused(response.status, said, response.headers.get("retry-after"), key)
             if stream and "event-stream" in response.headers.get("content-type", ""):
-                return await _gathered(response)
-            return _parsed(await response.read(), key), None
+                return await _gathered(response, key)
+            return _parsed(await _whole(response), key), None
     except (aiohttp.ClientConnectorError, aiohttp.InvalidURL) as error:
         if isinstance(refused := getattr(error, "os_error", None), AddressRefused):
             raise replies.not_allowed(str(refused)) from None
@@ -113,22 +116,43 @@ def _refused(status: int, text: str, retry_after: str | None, key: str | None) -
     return replies.refused(status, said, retry_after)
 
 
+async def _whole(response: Any) -> bytes:
+    pieces, size = [], 0
+    async for piece in response.content.iter_any():
+        size += len(piece)
+        if size > MOST_BYTES:
+            raise replies.too_large(MOST_BYTES)
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
 def _parsed(data: bytes, key: str | None) -> Any:
+    told = _object(data)
+    _complain(told, key)
+    return _fields(told)
+
+
+def _object(data: bytes) -> dict:
     try:
         told = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise replies.garbled() from None
     if not isinstance(told, dict):
         raise replies.garbled()
-    if told.get("error") and not told.get("choices"):  # some gateways put an error into a reply with status 200
+    return told
+
+
+def _complain(told: dict, key: str | None) -> None:
+    """Raises CallFailed for an error in place of an answer: some gateways put it into a reply with status 200."""
+    if told.get("error") and not told.get("choices"):
         error = told["error"] if isinstance(told["error"], dict) else {"message": told["error"]}
         code = error.get("code")
+        code = int(code) if isinstance(code, str) and code.isdecimal() and len(code) == 3 else code
         said = secrets.scrub(str(error.get("message") or error), key)[:MAX_SAID]
         retry = isinstance(code, int) and (code in replies.RETRIED or code >= 500)
         raise CallFailed(
             f"an error in place of an answer: {said}", status=code if isinstance(code, int) else None, retry=retry, billed="unknown"
         )
-    return _fields(told)
 
 
 def _fields(value: Any) -> Any:
@@ -137,17 +161,31 @@ def _fields(value: Any) -> Any:
     return [_fields(v) for v in value] if isinstance(value, list) else value
 
 
-async def _gathered(response: Any) -> tuple[Any, float | None]:
+async def _lines(response: Any) -> AsyncIterator[bytes]:
+    """A stream by lines of any length; aiohttp's own stop at 128 KB."""
+    rest, size = b"", 0
+    async for piece in response.content.iter_any():
+        size += len(piece)
+        if size > MOST_BYTES:
+            raise replies.too_large(MOST_BYTES)
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            yield line
+    yield rest
+
+
+async def _gathered(response: Any, key: str | None) -> tuple[Any, float | None]:
     """A streamed answer as one whole."""
-    text, tokens, finish, usage, model, first, any_choice = [], [], None, None, None, None, False
-    async for line in response.content:
+    text, tokens, finish, usage, model, first, any_choice, ended = [], [], None, None, None, None, False, False
+    async for line in _lines(response):
         data = line.strip().removeprefix(b"data:").strip()
-        if not line.startswith(b"data:") or data == b"[DONE]":
+        if not line.startswith(b"data:") or not data:
             continue
-        try:
-            piece = json.loads(data)
-        except ValueError:
-            raise replies.garbled() from None
+        if data == b"[DONE]":
+            ended = True
+            continue
+        piece = _object(data)
+        _complain(piece, key)
         usage, model = piece.get("usage") or usage, piece.get("model") or model
         for choice in piece.get("choices") or []:
             any_choice = True
@@ -157,5 +195,7 @@ async def _gathered(response: Any) -> tuple[Any, float | None]:
                 text.append(said)
             finish = choice.get("finish_reason") or finish
             tokens += (choice.get("logprobs") or {}).get("content") or []
+    if not ended and finish is None:
+        raise replies.cut_off()
     choice = {"message": {"content": "".join(text) or None}, "finish_reason": finish, "logprobs": {"content": tokens}}
     return _fields({"choices": [choice] if any_choice else [], "usage": usage, "model": model}), first
