@@ -6,7 +6,6 @@ import numpy as np
 
 from tierwise.aims import Aim
 from tierwise.heldout import HeldOut
-from tierwise.references import Reference
 from tierwise.types import OutcomeMatrix
 
 FEW = 30
@@ -77,11 +76,17 @@ def _repeated(m: OutcomeMatrix) -> int:
     return sum(n - 1 for key, n in seen.items() if n > 1 and len(clusters[key]) > 1)
 
 
-def result_warnings(m: OutcomeMatrix, held: HeldOut, aim: Aim, coin_flip: Reference, verdict: str, least_prompts: int) -> list[str]:
-    """About what the held-out figures say of the aim, and about doing without a router."""
+def result_warnings(
+    m: OutcomeMatrix, held: HeldOut, aim: Aim, against_coin: tuple[float, float], verdict: str, least_prompts: int
+) -> list[str]:
+    """About what the held-out figures say of the aim, and about doing without a router.
+
+    Args:
+        against_coin: quality of the router and of a coin flip of the same cost, both as read off folds that chose nothing.
+    """
     found = []
     units = len(np.unique(m.clusters))
-    flip = f"a coin flip of the same cost ({held.quality:.1%} quality against {coin_flip.quality:.1%}, held-out)"
+    flip = f"a coin flip of the same cost ({against_coin[0]:.1%} quality against {against_coin[1]:.1%}, held-out)"
     if units < max(FEW, least_prompts):
         found.append(f"With {units:,} prompts no loss can be ruled out: {max(FEW, least_prompts):,} are the least for this aim.")
     elif verdict == "too few prompts":

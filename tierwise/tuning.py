@@ -152,10 +152,10 @@ def tune(
     }
     ranking = folded.ranking([*names, *tried])
     read_off = next(c for c in ranking if c.router == best) if judge is None else held
-    beaten = read_off.quality <= mix.at_cost(read_off.cost_per_1k_usd).quality + 1e-9
-    verdict = _verdict(held, path, beaten, certificate)
+    flipped = mix.at_cost(read_off.cost_per_1k_usd)
+    verdict = _verdict(held, path, read_off.quality > flipped.quality + 1e-9, certificate)
     warnings = data_warnings(scoring.columns(matrix, wanted), used) + terms.warnings(used)
-    warnings += result_warnings(m, held, aim, baselines["coin_flip"], verdict, floor(epsilon, delta))
+    warnings += result_warnings(m, held, aim, (read_off.quality, flipped.quality), verdict, floor(epsilon, delta))
     warnings += _cascade_pays(ranking, best, tried, aim) if not by_cascade else []
     if fitted:
         under = terms.of_cascade(read.fitted, m)
@@ -230,11 +230,11 @@ def _cascade_pays(ranking: list[Candidate], best: str, tried: Mapping[str, scori
     ]
 
 
-def _verdict(held: HeldOut, path: Path, beaten: bool, certificate: Certificate) -> str:
-    """`beaten`: a coin flip of the same cost does as well as what was read off folds that chose nothing."""
+def _verdict(held: HeldOut, path: Path, beats_coin: bool, certificate: Certificate) -> str:
+    """`beats_coin`: read off folds that chose nothing, the router does better than a coin flip of the same cost."""
     if certificate.units < max(FEW, floor(certificate.epsilon, certificate.delta)):
         return "too few prompts"
     gain, error = path.over_coin_flip
-    if held.saving < WORTH_HAVING or beaten or gain <= HINT * error + 1e-12:
+    if held.saving < WORTH_HAVING or not beats_coin or gain <= HINT * error + 1e-12:
         return "not routable"
     return "routable" if gain > SURE * error else "too few prompts"
