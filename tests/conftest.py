@@ -13,7 +13,15 @@ from tierwise import settings
 from tierwise.store import Store
 from tierwise.types import OutcomeMatrix, Run, Sample, Tier
 
+SLOW = ("e2e", "interop", "faults", "server", "pages", "runs", "access", "cli", "judging", "store")
+"""Folders whose files take longest: begun first, so that two processes end together."""
+
 RECORDED = settings.ROOT.parent / "shared" / "recorded"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {folder: k for k, folder in enumerate(SLOW)}
+    items.sort(key=lambda item: rank.get(item.path.relative_to(settings.ROOT / "tests").parts[0], len(SLOW)))
 
 
 @pytest.fixture(autouse=True)
