@@ -1,9 +1,13 @@
-"""The Python of docs/python-api.md runs as it stands, without a key, without a network and without Streamlit."""
+"""The guides say what is so: their Python runs as it stands, their commands exist, and each endpoint is described as its preset is."""
 
+import json
 import re
 import subprocess
 import sys
 
+import pytest
+
+from tierwise.endpoints import ENDPOINTS
 from tierwise.settings import ROOT
 
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
@@ -41,3 +45,41 @@ def test_every_command_of_the_sharing_guide_exists():
         "export-promptfoo",
     }
     assert named <= set(COMMANDS)
+
+
+def endpoint_sections() -> dict[str, str]:
+    parts = re.split(r"^## (.+)$", (ROOT / "docs" / "endpoints.md").read_text(encoding="utf-8"), flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+@pytest.mark.parametrize("name", list(ENDPOINTS))
+def test_the_endpoints_guide_says_what_the_preset_says(name):
+    entry, section = ENDPOINTS[name], endpoint_sections()[ENDPOINTS[name].title]
+    row = dict(re.findall(r"^\| (key is in|endpoint|model) \| (.*) \|$", section, re.M))
+    tiers = entry.tiers()
+    keys = {t.api_key_env for t in tiers}
+    assert set(re.findall(r"`(\w+_KEY)`", row["key is in"])) == keys - {None}
+    assert row["key is in"].startswith("empty") == entry.keyless
+    if entry.api_base:
+        assert f"`{entry.api_base}`" in row["endpoint"]
+    else:
+        assert row["endpoint"].startswith("empty")
+    examples = re.findall(r"`([^`]+)`", row["model"])
+    assert examples[-1] in {t.model for t in tiers}
+    for header in entry.params.get("extra_headers", {}):
+        assert header in section
+    if "extra_body" in entry.params:
+        assert json.dumps({"extra_body": entry.params["extra_body"]}) in section
+
+
+def test_the_endpoints_guide_has_no_section_of_a_preset_that_is_gone():
+    assert set(endpoint_sections()) == {"For all of them", *(ENDPOINTS[name].title for name in ENDPOINTS)}
+
+
+def test_the_faults_in_the_endpoints_guide_are_what_a_test_call_says():
+    source = (ROOT / "tierwise" / "endpoints.py").read_text(encoding="utf-8")
+    told = re.findall(r"^\| ([^|]+?) \|", endpoint_sections()["For all of them"], re.M)
+    said = [re.sub(r" \((?:\d|5)\w\w\)$", "", t) for t in told if t not in ("it says", "---")]
+    assert len(said) >= 12
+    for words in said:
+        assert words.replace("30 seconds", "{") in source, words
