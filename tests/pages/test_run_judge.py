@@ -1,5 +1,7 @@
 """The Run screen with a scorer that asks models: its card, its price, its own family."""
 
+import json
+import threading
 import time
 
 import pytest
@@ -64,3 +66,34 @@ def test_a_run_is_graded_by_its_judge_and_tells_what_that_cost(ready: App):
         assert state.store().runs.get(run_id).status == "done" and "Grading cost $" in told(at)
         assert "Is it short?" in judge.seen[0].body["messages"][0]["content"]
         assert state.store().runs.progress(run_id).grading_usd == pytest.approx(judge.billed_usd)
+
+
+def test_the_card_tells_how_many_answers_are_graded_while_a_judge_works(ready: App):
+    from tierwise.ui import state
+
+    first, gate = iter(range(10)), threading.Event()
+
+    def slow(body: dict) -> str:
+        if next(first, None) is None:
+            gate.wait(20)
+        return json.dumps({"explanation": "", "score": 0.5})
+
+    def bars(at) -> list[str]:
+        return [bar.proto.text for bar in at.get("progress")]
+
+    with Provider(reply=slow) as judge:
+        choose(ready, "llm_judge", model="openai/judge", api_base=judge.base, input_per_1m=1.0, output_per_1m=4.0)
+        run_id = app_query(ready.click("start"), "run")
+        queue = state.run_queue()
+        for _ in range(150):
+            if (queue.progress(run_id).graded or 0) >= 10:
+                break
+            time.sleep(0.1)
+        p = queue.progress(run_id)
+        assert p.graded == 10 and p.done == p.total
+        at = ready.run()
+        gate.set()
+        queue.wait(run_id, 60)
+        assert f"{p.graded:,} of {p.total:,} answers graded" in bars(at)
+        assert bars(at)[0].startswith(f"{p.total:,} of {p.total:,} answers")
+        assert not any("graded" in text for text in bars(ready.run())) and queue.progress(run_id).graded is None

@@ -6,11 +6,13 @@ import threading
 import time
 from dataclasses import dataclass
 
+from tierwise.counting import AUTOMATIC
 from tierwise.errors import TierwiseError
 from tierwise.runs.execute import execute
 from tierwise.runs.lease import Elsewhere, lead
 from tierwise.runs.room import check_room
 from tierwise.runs.stopping import Stop
+from tierwise.scorers import scorer_ref
 from tierwise.store import Store
 from tierwise.types import Run
 
@@ -31,6 +33,8 @@ class RunProgress:
     """None while nothing tells yet."""
     grading_usd: float = 0.0
     """What models that grade were paid, besides `spent_usd`."""
+    graded: int | None = None
+    """Grades by the run's scorer, once all answers are there and the run is not done; None otherwise."""
 
 
 @dataclass
@@ -108,7 +112,14 @@ class RunQueue:
         left = None
         if going and (new := so_far.done - going.done_before) > 0:
             left = (total - so_far.done) * (time.monotonic() - going.began) / new
-        return RunProgress(so_far.done, total, so_far.failed, so_far.spent_usd, so_far.unsettled_usd, left, so_far.grading_usd)
+        graded = self._graded(run_id) if so_far.done >= total else None
+        return RunProgress(so_far.done, total, so_far.failed, so_far.spent_usd, so_far.unsettled_usd, left, so_far.grading_usd, graded)
+
+    def _graded(self, run_id: str) -> int | None:
+        run = self._store.runs.get(run_id)
+        if run.status == "done" or "scorer" not in run.params:
+            return None
+        return self._store.grades.graded(run_id, scorer_ref(run.params["scorer"], run.params.get("scorer_options")), AUTOMATIC)
 
     def wait(self, run_id: str, timeout_s: float | None = None) -> None:
         """Until the run is over."""

@@ -57,6 +57,13 @@ class Grades:
             row = cursor.execute("SELECT scorer FROM counting WHERE run_id = ? ORDER BY created_at DESC LIMIT 1", [run_id]).fetchone()
         return row[0] if row else None
 
+    def graded(self, run_id: str, scorer: str, author: str) -> int:
+        """How many grades of a run are by this scorer and author: one an answer, unless an answer was graded again."""
+        with self._connection.read() as cursor:
+            return cursor.execute(
+                "SELECT count(*) FROM grades WHERE run_id = ? AND scorer = ? AND author = ?", [run_id, scorer, author]
+            ).fetchone()[0]
+
     def frame(self, run_id: str) -> pd.DataFrame:
         """Every grade row of a run, oldest first: `id` and the columns of `Grade`."""
         columns = ", ".join(f.name for f in fields(Grade))

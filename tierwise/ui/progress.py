@@ -44,6 +44,8 @@ def _card(run_id: str) -> None:
         done = min(1.0, p.done / p.total) if p.total else 0.0
         left = f" · about {figures.seconds(p.seconds_left)} left" if running and p.seconds_left else ""
         st.progress(done, figures.md(f"{p.done:,} of {p.total:,} answers · {figures.dollars(p.spent_usd)} spent{left}"))
+        if p.graded is not None and p.graded < p.total:
+            st.progress(p.graded / p.total, f"{p.graded:,} of {p.total:,} answers graded")
         if p.grading_usd:
             st.caption(figures.md(f"Grading cost {figures.dollars(p.grading_usd)} besides."))
         if p.unsettled_usd:
