@@ -43,7 +43,7 @@ def show(tuning) -> None:
         )
         eps, sure = f"{promise.epsilon * 100:g} points", f"{1 - promise.delta:.0%}"
         if certified:
-            says = f"**Certificate:** with {sure} confidence the loss is at most {eps}, while saving {figures.percent(promise.saving)}."
+            says = f"**Certificate:** with {sure} confidence the certified point loses at most {eps}, while saving {figures.percent(promise.saving)}."
         elif promise.prompts_needed:
             says = f"**Certificate:** none yet for {eps} at {sure} confidence; about {promise.prompts_needed:,} prompts would settle it."
         else:
