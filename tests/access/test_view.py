@@ -62,6 +62,7 @@ CALLS = {
     "grades.scoring": ("read", lambda w, me: (w.ours.run.id, "exact")),
     "grades.let_count": ("grade", lambda w, me: (w.ours.run.id, "exact", me)),
     "grades.counting": ("read", lambda w, me: (w.ours.run.id,)),
+    "grades.graded": ("read", lambda w, me: (w.ours.run.id, "exact", "auto")),
     "grades.frame": ("read", lambda w, me: (w.ours.run.id,)),
     "policies.add": ("tune", lambda w, me: (Policy("p9", "new", "1", w.ours.run.id, {}),)),
     "policies.get": ("read", lambda w, me: (w.ours.policy.id,)),

@@ -85,6 +85,7 @@ RULES: dict[str, Rule] = {
     "grades.scoring": Rule("read", "run"),
     "grades.let_count": Rule("grade", "run"),
     "grades.counting": Rule("read", "run"),
+    "grades.graded": Rule("read", "run"),
     "grades.frame": Rule("read", "run"),
     "policies.add": Rule("tune", note=lambda kept, p: ("tuned", "policy", p.id, p.name)),
     "policies.get": Rule("read"),
