@@ -1,6 +1,6 @@
 import streamlit as st
 
-from tierwise.server import serving
+from tierwise.ui import serving
 
 if serving.in_script():  # for a visitor; AppTest comes this way too
     from tierwise.ui.frame import show

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.runs.provider import IN_PRICE, OUT_PRICE, Provider
+from tests.runs.shared import LEASE_S
+from tierwise.runs import lease
 from tierwise.runs.execute import execute
 from tierwise.runs.plan import create_run
 from tierwise.store import Store
@@ -45,3 +47,10 @@ def started(store: Store) -> Callable[..., Run]:
         return execute(store, planned.id, budget_usd=budget_usd)
 
     return run
+
+
+@pytest.fixture
+def on_postgres(postgres_url, monkeypatch):
+    """`store`, and every process that a test starts, on one PostgreSQL; leases short enough for a test."""
+    monkeypatch.setenv("TIERWISE_DATABASE_URL", postgres_url)
+    monkeypatch.setattr(lease, "LEASE_S", LEASE_S)

@@ -7,23 +7,17 @@ import time
 
 import pytest
 
-from tests.runs import shared
 from tests.runs.conftest import keep_prompts
 from tierwise.errors import BadInput
-from tierwise.runs import lease
 from tierwise.runs.execute import execute
 from tierwise.runs.plan import create_run
-from tierwise.store import Store
 
 PROMPTS, AT_ONCE = 200, 4
 
 
 @pytest.fixture
-def store(postgres_url, monkeypatch):
-    monkeypatch.setenv("TIERWISE_DATABASE_URL", postgres_url)
-    monkeypatch.setattr(lease, "LEASE_S", shared.LEASE_S)
-    with Store() as opened:
-        yield opened
+def store(on_postgres, store):
+    return store
 
 
 def test_workers_help_and_a_killed_one_loses_nothing(store, provider, tier, monkeypatch):

@@ -10,7 +10,6 @@ import pytest
 from tests.runs import shared
 from tests.runs.conftest import keep_prompts
 from tierwise.cli import main
-from tierwise.runs import lease
 from tierwise.runs.plan import create_run
 from tierwise.runs.queue import RunQueue
 from tierwise.settings import ROOT
@@ -23,11 +22,8 @@ CALL_USD = 30e-6
 
 
 @pytest.fixture
-def store(postgres_url, monkeypatch):
-    monkeypatch.setenv("TIERWISE_DATABASE_URL", postgres_url)
-    monkeypatch.setattr(lease, "LEASE_S", shared.LEASE_S)
-    with Store() as opened:
-        yield opened
+def store(on_postgres, store):
+    return store
 
 
 @pytest.fixture

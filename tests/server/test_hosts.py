@@ -55,7 +55,7 @@ def test_it_starts_only_where_somebody_checks_who_comes(address, login, hosts, s
 def test_the_refusal_says_what_to_set(monkeypatch, capsys, settings_, says):
     from streamlit import config
 
-    from tierwise.server import serving
+    from tierwise.ui import serving
 
     real = config.get_option
     monkeypatch.setattr(config, "get_option", lambda name: "0.0.0.0" if name == "server.address" else real(name))

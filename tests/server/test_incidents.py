@@ -10,7 +10,7 @@ from tierwise.server import measures
 CANARY = "sk-canary-7f3a9b2c4d5e6f708192"
 SCRIPT = f"""
 import streamlit as st
-from tierwise.server import serving
+from tierwise.ui import serving
 
 def broken():
     secret_of_the_source = 1

@@ -17,9 +17,9 @@ from tests.server.conftest import PROXIED
 from tests.server.session import Session, fetch, log_lines
 from tierwise.access.identity import Identity
 from tierwise.errors import NotSignedIn
-from tierwise.server import serving
 from tierwise.server.people import NEXT, People
 from tierwise.types import now
+from tierwise.ui import serving
 
 ADA = {"X-Forwarded-User": "ada", "X-Forwarded-Email": "ada@example.com"}
 ROUTES = (

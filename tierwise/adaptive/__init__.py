@@ -6,7 +6,8 @@ from tierwise.adaptive.bandits import BANDITS
 from tierwise.adaptive.drift import Drift, drift, mix_drift
 from tierwise.adaptive.off_policy import OffPolicy, off_policy
 from tierwise.adaptive.pairs import Pair, read_pairs
-from tierwise.adaptive.replay import Replayed, replay
+from tierwise.adaptive.replay import replay
+from tierwise.adaptive.replayed import Replayed
 from tierwise.adaptive.shadow import Plan, plan, with_shadow
 from tierwise.adaptive.stream import Change
 

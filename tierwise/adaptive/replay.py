@@ -5,13 +5,14 @@ prompts come in random order, grades are there at once, and one run's prompts st
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tierwise.adaptive.alarm import LIMIT, Alarm
 from tierwise.adaptive.bandits import BANDITS, Model, bandit
+from tierwise.adaptive.replayed import STATIC, WATCHED, Line, Replayed
 from tierwise.adaptive.stream import Change, Stream, contexts
 from tierwise.errors import BadInput, NotReady
 from tierwise.types import OutcomeMatrix
@@ -20,84 +21,10 @@ PRICE = 0.08
 """Quality given for the whole cost of a frontier answer: 8 points, unless said otherwise."""
 OFFLINE, RUNS = 300, 12
 FEWEST = 100
-STATIC, WATCHED = "static", "watched"
 RETUNE = 150
 """Prompts asked of every tier, and paid, after an alarm."""
 STEP = 0.02
 """How fast the price follows the budget."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One policy over all replays; means with standard errors over them."""
-
-    name: str
-    title: str
-    start: str
-    """`tuned`: from prompts graded on every tier; `cold`: from nothing."""
-    regret: float
-    """Worth missed per 1,000 requests against the best fixed policy in hindsight, before the change; worth is quality - price x cost share."""
-    regret_se: float
-    regret_after: float | None
-    """The same after the change, against the best fixed policy of that part."""
-    regret_after_se: float | None
-    quality: float
-    spent: float
-    """As a share of always using the last tier; shadow answers and retuning included."""
-    explored: float
-    """Share of requests sent to another tier than what looked best, or asked twice."""
-    rang: float | None = None
-    """Of `watched`: share of replays in which the alarm rang after the change (before it, without one)."""
-    delay: float | None = None
-    """Of `watched`: median requests from the change to the alarm."""
-    false_alarms: float | None = None
-    """Of `watched`: share of replays in which it rang before the change."""
-
-    def to_json(self) -> dict[str, Any]:
-        names = ("name", "start", "regret", "regret_se", "regret_after", "regret_after_se", "quality", "spent", "explored", "rang", "delay",
-                 "false_alarms")  # fmt: skip
-        return {n: getattr(self, n) for n in names}
-
-
-@dataclass(frozen=True)
-class Replayed:
-    """Learning policies beside the static one."""
-
-    lines: tuple[Line, ...]
-    n: int
-    """Requests in a replay."""
-    offline: int
-    """Prompts that the tuned starts were given."""
-    runs: int
-    price: float
-    budget: float | None
-    change: Change | None
-    simulated: bool
-    logged: Mapping[str, Any] | None = field(default=None, repr=False)
-    """What epsilon-greedy logged in the first replay, for off_policy.py: x, order, tier, chance, quality, cost."""
-
-    @property
-    def words(self) -> list[str]:
-        best = min(self.lines, key=lambda x: x.regret if x.regret_after is None else x.regret_after)
-        still = next(x for x in self.lines if x.name == STATIC)
-        part = "after the change" if self.change else "on this traffic"
-        mine, other = ((x.regret_after if self.change else x.regret) for x in (still, best))
-        error = (still.regret_after_se if self.change else still.regret_se) or 0.0
-        said = f"{mine / 10:.1f} points of quality a request, cost priced in"
-        if best is still or mine - other <= 2 * error:
-            told = [f"Learning as it goes buys nothing to speak of {part}: the static policy misses {said}."]
-        else:
-            told = [f"{best.title} ({best.start} start) does best {part}: it misses {other / 10:.1f} points, the static policy {said}."]
-        watched = next((x for x in self.lines if x.name == WATCHED), None)
-        if self.change and watched and (watched.rang or 0.0) < 0.5:
-            told.append(f"The alarm rang in {watched.rang or 0.0:.0%} of replays: {self.n:,} requests hold too few shadow pairs. At your "
-                        "volume, see the plan for shadow sampling.")  # fmt: skip
-        return told
-
-    def to_json(self) -> dict[str, Any]:
-        change = None if self.change is None else self.change.__dict__
-        return {"n": self.n, "offline": self.offline, "runs": self.runs, "price": self.price, "budget": self.budget, "change": change,
-                "simulated": self.simulated, "policies": [x.to_json() for x in self.lines], "words": self.words}  # fmt: skip
 
 
 DEFAULT: tuple[tuple[str, str, Mapping[str, Any]], ...] = (

@@ -42,7 +42,7 @@ def identity() -> Identity:
     """
     if not team():
         return LOCAL
-    from tierwise.server.serving import identifier
+    from tierwise.ui.serving import identifier
 
     headers = [(name.lower(), value) for name in st.context.headers for value in st.context.headers.get_all(name)]
     address = st.context.ip_address or "127.0.0.1"  # Streamlit says nothing for the machine itself

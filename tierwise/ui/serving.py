@@ -24,11 +24,12 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from tierwise import settings
 from tierwise.access.identity import Identity, ProxyHeaders, from_claims, from_proxy
 from tierwise.errors import BadInput, NotSignedIn
-from tierwise.server import incidents, logs, measures, workspace
+from tierwise.server import logs, measures, workspace
 from tierwise.server.headers import SecurityHeaders, content_policy, inline_scripts
 from tierwise.server.hosts import LOOPBACK, KnownHosts, check_binding, is_loopback
 from tierwise.server.people import Identify, People
 from tierwise.server.uploads import FewUploads
+from tierwise.ui import incidents
 
 METRICS = "/metrics"
 SWEEP_S = 5.0
