@@ -28,11 +28,11 @@ def samples() -> list[Sample]:
 
 def tuned(prompts: list[Sample]) -> dict[str, Policy]:
     """Policies of the working example, by router; the first is the one that tuning recommends."""
-    from tierwise.demo import ensure_demo
-    from tierwise.grading import matrix
+    from tierwise.grading.grades import matrix
     from tierwise.policy import make_policy
+    from tierwise.simulation.demo import ensure_demo
     from tierwise.store import Store
-    from tierwise.tuning import tune
+    from tierwise.tuning.tune import tune
 
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "bench.duckdb") as store:
         graded = matrix(store, ensure_demo(store).id)

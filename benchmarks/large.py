@@ -29,7 +29,7 @@ def memory_mb() -> float:
 
 
 def run(base: str, cells: int) -> None:
-    from tierwise import models
+    from tierwise.endpoints import models
     from tierwise.runs.execute import execute
     from tierwise.runs.plan import create_run
     from tierwise.store import Store

@@ -31,7 +31,7 @@ PAGES = ("", "compare", "tune", "evalsets", "run", "grade", "export", "ledger", 
 def prepared(workspace: Path, provider: Provider, calls: int) -> str:
     """A workspace with the working example and a live run that is planned."""
     os.environ["TIERWISE_DATA"] = str(workspace)
-    from tierwise.demo import ensure_demo
+    from tierwise.simulation.demo import ensure_demo
 
     with Store() as store:
         ensure_demo(store)

@@ -15,11 +15,11 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tierwise.aims import Aim
-from tierwise.frontier import assign
 from tierwise.routers import base
 from tierwise.routers.base import Prompts
-from tierwise.tuning import tune
+from tierwise.tuning.aims import Aim
+from tierwise.tuning.frontier import assign
+from tierwise.tuning.tune import tune
 from tierwise.types import OutcomeMatrix, Run, Sample, Tier
 
 LADDERS = {

@@ -70,7 +70,7 @@ def bare(base: str, cells: int, concurrency: int) -> float:
 
 
 def ours(base: str, cells: int, concurrency: int) -> float:
-    from tierwise import models
+    from tierwise.endpoints import models
     from tierwise.runs.execute import execute
     from tierwise.runs.plan import create_run
     from tierwise.store import Store

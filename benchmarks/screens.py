@@ -33,7 +33,7 @@ def prepare(workspace: Path, prompts: int) -> str:
     from tierwise.evalsets import evalset_of, load_shipped
     from tierwise.runs.execute import execute
     from tierwise.runs.plan import create_run
-    from tierwise.simulator import ladder
+    from tierwise.simulation.simulator import ladder
     from tierwise.store import Store
     from tierwise.types import Sample
 

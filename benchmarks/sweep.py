@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tierwise.aims import Aim
-from tierwise.band import band
-from tierwise.certificate import Path
-from tierwise.certify import exact_tango_p
-from tierwise.frontier import sweep
-from tierwise.heldout import Folded
+from tierwise.statistics.band import band
+from tierwise.statistics.certify import exact_tango_p
+from tierwise.tuning.aims import Aim
+from tierwise.tuning.certificate import Path
+from tierwise.tuning.frontier import sweep
+from tierwise.tuning.heldout import Folded
 from tierwise.types import OutcomeMatrix, Run, Sample, Tier
 
 

@@ -34,7 +34,7 @@ left, right = st.columns([2, 1], gap="medium")
 with right, st.container(border=True):
     preset = state.choose_endpoint(names)
     if preset != ladder.OWN:
-        from tierwise.endpoints import ENDPOINTS
+        from tierwise.endpoints.presets import ENDPOINTS
 
         entry = ENDPOINTS[preset]
         st.caption(entry.summary)
@@ -63,7 +63,7 @@ with left, st.container(border=True):
             ladder.use(preset, edited)
             st.switch_page(RUN)
     if tried:
-        from tierwise.endpoints import test_call
+        from tierwise.endpoints.presets import test_call
 
         for tier in tiers:
             try:

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests import postgres
@@ -56,7 +57,7 @@ def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> St
 @pytest.fixture
 def demo(store: Store) -> Run:
     """The working example, run and graded in `store`."""
-    from tierwise.demo import ensure_demo
+    from tierwise.simulation.demo import ensure_demo
 
     return ensure_demo(store)
 
@@ -93,3 +94,16 @@ def make_matrix(n: int, tiers: int = 3, seed: int = 0, signal: float = 3.0) -> O
     cost = (words[:, None] * 1e-6) * (5.0 ** np.arange(tiers))
     flags = np.zeros((n, tiers), bool)
     return OutcomeMatrix(run, samples, quality, cost, np.ones((n, tiers)), flags, flags, "exact")
+
+
+def recorded_matrix(path, models: list[str], n: int, seed: int = 0) -> OutcomeMatrix:
+    """Some prompts of a recorded file as a graded run."""
+    frame = pd.read_parquet(path)
+    frame = frame[frame["model"].isin(models)]
+    quality, cost = (frame.pivot(index="sample_id", columns="model", values=v)[models] for v in ("score", "cost_usd"))
+    rows = np.random.default_rng(seed).permutation(len(quality))[:n]
+    meta = frame.drop_duplicates("sample_id").set_index("sample_id").loc[quality.index[rows]]
+    samples = tuple(Sample(str(i), p, None, t) for i, p, t in zip(meta.index, meta["prompt"], meta["task"], strict=True))
+    run = Run("r", "recorded", "e", "recorded", tuple(Tier(m, m) for m in models), "done")
+    flags = np.zeros((n, len(models)), bool)
+    return OutcomeMatrix(run, samples, quality.to_numpy(float)[rows], cost.to_numpy(float)[rows], flags * 1.0, flags, flags, "recorded")

@@ -14,10 +14,10 @@ SOURCES = sorted(p for d in ("tierwise", "pages") for p in (ROOT / d).rglob("*.p
 MAY_IMPORT = {
     "streamlit": ("app.py", "pages/", "tierwise/ui/"),
     "starlette": ("tierwise/server/", "tierwise/ui/serving.py"),  # where the server meets the screens
-    "litellm": ("tierwise/models.py", "tierwise/simulator.py"),
+    "litellm": ("tierwise/endpoints/models.py", "tierwise/simulation/simulator.py"),
     "ragas": ("tierwise/scorers/ragas.py",),
     "duckdb": ("tierwise/store/",),
-    "altair": ("tierwise/ui/charts.py", "tierwise/ui/traffic_charts.py", "tierwise/report.py"),
+    "altair": ("tierwise/ui/charts.py", "tierwise/ui/traffic_charts.py", "tierwise/report/"),
 }
 ONLY_INSIDE_FUNCTIONS = ("litellm", "ragas", "sklearn", "scipy", "sacrebleu", "rouge_score", "re2", "jsonschema")
 NEVER_CALLED = {"eval", "exec", "unsafe_allow_html", "ImageColumn"}
@@ -95,7 +95,7 @@ def test_every_page_runs_inside_the_frame():
 
 def test_the_store_and_the_types_load_without_the_slow_libraries():
     code = (
-        "import sys, tierwise.store, tierwise.evalsets, tierwise.runs.queue, tierwise.grading, tierwise.tuning, tierwise.policy, tierwise.exporters\n"
+        "import sys, tierwise.store, tierwise.evalsets, tierwise.runs.queue, tierwise.grading.grades, tierwise.tuning.tune, tierwise.policy, tierwise.exporters\n"
         f"print([m for m in {ONLY_INSIDE_FUNCTIONS + ('streamlit',)!r} if m in sys.modules])"  # noqa: RUF005
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)

@@ -6,9 +6,9 @@ import pytest
 from tests.runs.conftest import keep_prompts
 from tierwise.caching import _stream, _upper, replay, similarities, tolerable
 from tierwise.errors import NotReady
-from tierwise.grading import apply_scorer
+from tierwise.grading.grades import apply_scorer
 from tierwise.runs.plan import create_run
-from tierwise.simulator import ladder
+from tierwise.simulation.simulator import ladder
 from tierwise.store import Store
 from tierwise.types import EvalSet, Outcome, Run, Sample, Tier
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tierwise.endpoints import ENDPOINTS
+from tierwise.endpoints.presets import ENDPOINTS
 from tierwise.settings import ROOT
 
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.M | re.S)
@@ -77,7 +77,7 @@ def test_the_endpoints_guide_has_no_section_of_a_preset_that_is_gone():
 
 
 def test_the_faults_in_the_endpoints_guide_are_what_a_test_call_says():
-    source = (ROOT / "tierwise" / "endpoints.py").read_text(encoding="utf-8")
+    source = (ROOT / "tierwise" / "endpoints" / "presets.py").read_text(encoding="utf-8")
     told = re.findall(r"^\| ([^|]+?) \|", endpoint_sections()["For all of them"], re.M)
     said = [re.sub(r" \((?:\d|5)\w\w\)$", "", t) for t in told if t not in ("it says", "---")]
     assert len(said) >= 12

@@ -11,7 +11,7 @@ from python_calamine import CalamineWorkbook
 
 from tierwise.errors import BadInput, NotReady
 from tierwise.evalsets import evalset_of
-from tierwise.grading import record_manual
+from tierwise.grading.grades import record_manual
 from tierwise.results import COLUMNS, FORMATS, result_rows, results_file, to_csv, to_jsonl, to_parquet, to_xlsx
 from tierwise.types import Grade, Outcome, Run, Sample, Tier
 from tierwise.workbook import workbook

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tierwise.errors import NotReady
-from tierwise.grading import grade_outcomes, matrix
+from tierwise.grading.grades import grade_outcomes, matrix
 from tierwise.store import Store
 from tierwise.types import Outcome, Sample
 

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tierwise.errors import BadInput
-from tierwise.grading import AUTOMATIC, CELL, MANUAL, matrix, standing
+from tierwise.grading.grades import AUTOMATIC, CELL, MANUAL, matrix, standing
 from tierwise.store import Store
 from tierwise.types import Run, Sample
 

@@ -9,11 +9,11 @@ from tests.runs.conftest import provider, tier  # noqa: F401
 from tierwise.access.roles import Role
 from tierwise.access.view import View
 from tierwise.evalsets import digest_of
-from tierwise.grading import apply_scorer, matrix
+from tierwise.grading.grades import apply_scorer, matrix
 from tierwise.policy import make_policy
 from tierwise.runs.execute import execute
 from tierwise.runs.plan import create_run
-from tierwise.simulator import ladder
+from tierwise.simulation.simulator import ladder
 from tierwise.store import Store
 from tierwise.store.people import Person, Project
 from tierwise.traffic import profile_of_counts

@@ -5,13 +5,13 @@ import pytest
 from tierwise.access import runner
 from tierwise.access.runner import Runner
 from tierwise.access.view import View
-from tierwise.endpoints import test_call as call_once
+from tierwise.endpoints.presets import test_call as call_once
 from tierwise.errors import NotAllowed, NotFound, NotReady
 from tierwise.runs.budget import of_person
 from tierwise.runs.execute import execute
 from tierwise.runs.plan import create_run
 from tierwise.runs.queue import RunQueue
-from tierwise.simulator import ladder
+from tierwise.simulation.simulator import ladder
 from tierwise.store.attempts import TEST_RUN, Intent, Settlement
 from tierwise.types import Tier, now
 

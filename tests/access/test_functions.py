@@ -16,17 +16,17 @@ ENGINE = {
     "tierwise/bundle/__init__.py:export_bundle": "export_text",
     "tierwise/bundle/__init__.py:import_bundle": "import",
     "tierwise/caching.py:replay": "read",
-    "tierwise/counting.py:by_scorer": "read",
-    "tierwise/counting.py:let_count": "grade",
-    "tierwise/demo.py:ensure_demo": "import",
-    "tierwise/drift.py:steadiness": "read",
-    "tierwise/endpoints.py:test_call": "run",
-    "tierwise/grading.py:apply_scorer": "grade",
-    "tierwise/grading.py:matrix": "read",
-    "tierwise/grading.py:record_manual": "grade",
-    "tierwise/grading_session.py:correct_reference": "import",
-    "tierwise/grading_session.py:start_session": "grade",
-    "tierwise/human.py:human_grades": "read",
+    "tierwise/grading/counting.py:by_scorer": "read",
+    "tierwise/grading/counting.py:let_count": "grade",
+    "tierwise/simulation/demo.py:ensure_demo": "import",
+    "tierwise/grading/drift.py:steadiness": "read",
+    "tierwise/endpoints/presets.py:test_call": "run",
+    "tierwise/grading/grades.py:apply_scorer": "grade",
+    "tierwise/grading/grades.py:matrix": "read",
+    "tierwise/grading/grades.py:record_manual": "grade",
+    "tierwise/grading/session.py:correct_reference": "import",
+    "tierwise/grading/session.py:start_session": "grade",
+    "tierwise/grading/human.py:human_grades": "read",
     "tierwise/importers/recorded.py:import_results": "import",
     "tierwise/judging/forecast.py:estimate_grading": "read",
     "tierwise/judging/work.py:grade_by_models": "run",
@@ -52,8 +52,8 @@ ENGINE = {
     "tierwise/runs/lease.py:working": "read",
     "tierwise/runs/plan.py:create_run": "run",
     "tierwise/runs/reuse.py:reusable": "read",
-    "tierwise/verdicts.py:strengths": "read",
-    "tierwise/verdicts.py:verdicts": "read",
+    "tierwise/grading/verdicts.py:strengths": "read",
+    "tierwise/grading/verdicts.py:verdicts": "read",
 }
 """Every function of the engine that is handed a store, and what its caller must be allowed."""
 
@@ -78,7 +78,7 @@ def test_every_function_that_takes_a_store_is_in_the_table():
 
 def arguments(world: World, me: str) -> dict[str, tuple]:
     from tierwise.bundle import export_bundle
-    from tierwise.grading import matrix
+    from tierwise.grading.grades import matrix
     from tierwise.scorers import SCORERS
 
     run = world.ours.run

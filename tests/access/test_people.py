@@ -153,7 +153,7 @@ def test_the_log_says_who_did_what_to_what(world):
 
 
 def test_grading_answer_by_answer_is_one_line_a_day(world):
-    from tierwise.grading import record_manual
+    from tierwise.grading.grades import record_manual
 
     view = world.person("grader")
     for i in range(3):

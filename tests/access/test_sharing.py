@@ -90,7 +90,7 @@ def test_every_token_that_opens_nothing_gets_the_same_answer(world):
 
 @pytest.mark.parametrize(("kind", "texts"), [("run", False), ("run", True), ("policy", False)])
 def test_opening_a_link_writes_nothing_and_calls_nobody(world, kind, texts, monkeypatch):
-    from tierwise import models
+    from tierwise.endpoints import models
 
     token = share(world.person("editor"), kind, getattr(world.ours, kind).id, 7, texts)
     before = contents(world.store)

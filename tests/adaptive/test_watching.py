@@ -11,11 +11,11 @@ from tests.policies import a_policy
 from tierwise.adaptive import drift, mix_drift, plan, read_pairs, standing, with_shadow
 from tierwise.adaptive.drift import Check, _holm
 from tierwise.adaptive.pairs import Pair
-from tierwise.aims import Aim
 from tierwise.cli import main
 from tierwise.errors import BadInput, NotReady
 from tierwise.policy import make_policy, policy_from_json, route, to_json
-from tierwise.tuning import tune
+from tierwise.tuning.aims import Aim
+from tierwise.tuning.tune import tune
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_a_file_that_is_no_list_of_pairs(data, match):
 
 
 def test_the_commands(demo, store, tmp_path, capsys):
-    from tierwise.grading import matrix as graded
+    from tierwise.grading.grades import matrix as graded
 
     tuned = tune(graded(store, demo.id), Aim(max_loss=0.05), router="table")
     store.policies.add(make_policy(tuned, "demo policy"))

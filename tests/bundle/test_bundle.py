@@ -12,17 +12,17 @@ from tierwise.bundle import export_bundle, import_bundle
 from tierwise.bundle.archive import FILES, MANIFEST
 from tierwise.errors import BadInput, TierwiseError
 from tierwise.evalsets import evalset_of
-from tierwise.grading import matrix, record_manual
+from tierwise.grading.grades import matrix, record_manual
 from tierwise.policy import make_policy
 from tierwise.store import Store
-from tierwise.tuning import tune
+from tierwise.tuning.tune import tune
 from tierwise.types import Run, Sample, Tier
 
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory) -> bytes:
     """The working example with human grades and a policy."""
-    from tierwise.demo import ensure_demo
+    from tierwise.simulation.demo import ensure_demo
 
     with Store(tmp_path_factory.mktemp("bundle") / "t.duckdb") as store:
         run = ensure_demo(store)

@@ -5,9 +5,9 @@ import re
 import pytest
 
 from tests.report.hostile import hostile_policy, hostile_run
-from tierwise.grading import matrix
+from tierwise.grading.grades import matrix
 from tierwise.report import chart_svg, policy_report, run_report
-from tierwise.tuning import tune
+from tierwise.tuning.tune import tune
 
 pytestmark = pytest.mark.e2e
 

@@ -91,7 +91,7 @@ def test_a_kind_of_prompt_has_its_marks():
 
 def test_the_command_says_what_to_expect(tmp_path, capsys, monkeypatch):
     from tierwise.cli import main
-    from tierwise.demo import ensure_demo
+    from tierwise.simulation.demo import ensure_demo
 
     monkeypatch.setenv("TIERWISE_DATA", str(tmp_path / "data"))
     with Store(tmp_path / "data" / "tierwise.duckdb") as store:

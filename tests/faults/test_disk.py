@@ -9,7 +9,7 @@ import pytest
 from tests.runs.conftest import keep_prompts
 from tierwise.errors import StoreFull, TierwiseError
 from tierwise.runs.plan import create_run
-from tierwise.simulator import ladder
+from tierwise.simulation.simulator import ladder
 from tierwise.store import Store
 from tierwise.types import Outcome
 

@@ -25,7 +25,7 @@ GUARDS = {
         "tests/runs/test_live.py::test_without_faults_ledger_and_provider_agree_to_the_cent",
     ),
     "no retries of LiteLLM's own": (
-        "tierwise/models.py", [("timeout=timeout_s, max_retries=0, extra_headers=headers", "timeout=timeout_s, num_retries=3, extra_headers=headers")],
+        "tierwise/endpoints/models.py", [("timeout=timeout_s, max_retries=0, extra_headers=headers", "timeout=timeout_s, num_retries=3, extra_headers=headers")],
         "tests/runs/test_live.py::test_each_attempt_is_one_request_and_what_passes_is_tried_again",
     ),
     "the content policy": (

@@ -15,7 +15,7 @@ from tierwise.types import EvalSet, Outcome, Run, Sample, Tier
 KILLS, WORKERS, PROMPTS = 2, 8, 100
 GRADE = """
 import json, sys
-from tierwise.grading import apply_scorer
+from tierwise.grading.grades import apply_scorer
 from tierwise.store import Store
 with Store() as store:
     print("open", flush=True)

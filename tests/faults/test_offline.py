@@ -24,12 +24,12 @@ def lookup(host, *rest, **more):
 
 socket.socket.connect, socket.getaddrinfo = connect, lookup
 import tierwise.ui.frame, tierwise.cli
-from tierwise import models
+from tierwise.endpoints import models
 models.load()
-from tierwise.demo import ensure_demo
+from tierwise.simulation.demo import ensure_demo
 from tierwise.store import Store
-from tierwise.grading import matrix
-from tierwise.tuning import tune
+from tierwise.grading.grades import matrix
+from tierwise.tuning.tune import tune
 from tierwise.policy import make_policy
 from tierwise.exporters import export
 from pathlib import Path

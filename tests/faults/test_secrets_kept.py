@@ -7,7 +7,7 @@ import pytest
 from tests.runs.conftest import keep_prompts
 from tests.runs.provider import Provider
 from tierwise.cli import main
-from tierwise.endpoints import test_call
+from tierwise.endpoints.presets import test_call
 from tierwise.errors import TierwiseError
 from tierwise.runs import calls
 from tierwise.runs.execute import execute

@@ -10,7 +10,8 @@ import pytest
 from tests.tables.files import WRITERS
 from tierwise.errors import BadInput
 from tierwise.evalsets import load_shipped, to_jsonl
-from tierwise.grading import by_request_type, matrix, summary
+from tierwise.grading.grades import by_request_type, matrix
+from tierwise.grading.summary import summary
 from tierwise.importers import IMPORTERS
 from tierwise.importers.recorded import import_results, models_in
 

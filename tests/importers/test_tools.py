@@ -8,7 +8,7 @@ import yaml
 
 from tierwise.errors import BadInput
 from tierwise.evalsets import evalset_of, parse_evalset
-from tierwise.grading import matrix
+from tierwise.grading.grades import matrix
 from tierwise.importers.recorded import import_results, models_in
 from tierwise.importers.tools import TOOLS, joined, recognise
 from tierwise.promptfoo_config import to_promptfoo

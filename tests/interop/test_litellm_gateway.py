@@ -135,7 +135,7 @@ def test_odd_requests_are_decided_the_same(request_, policy, proxy, upstream):
 
 
 def test_the_running_gateway_can_be_checked_from_the_app(policy, proxy, shipped, monkeypatch):
-    from tierwise.gateway_check import check_gateway
+    from tierwise.policy.gateway_check import check_gateway
 
     monkeypatch.setenv("GATEWAY_KEY", "sk-test")
     done = check_gateway(policy, shipped[:40], f"http://127.0.0.1:{proxy.port}/v1", "auto", "GATEWAY_KEY")

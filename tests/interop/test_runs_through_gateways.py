@@ -5,7 +5,7 @@ import pytest
 from tests.interop.test_portkey_gateway import gateway, server  # noqa: F401
 from tests.runs.conftest import keep_prompts
 from tests.runs.provider import IN_PRICE, OUT_PRICE, Provider
-from tierwise.endpoints import test_call
+from tierwise.endpoints.presets import test_call
 from tierwise.runs import calls
 from tierwise.runs.execute import execute
 from tierwise.runs.plan import create_run

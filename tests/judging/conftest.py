@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.runs.provider import IN_PRICE, OUT_PRICE, Provider
-from tierwise.grading import GradeCount, apply_scorer
+from tierwise.grading.grades import GradeCount, apply_scorer
 from tierwise.runs import calls
 from tierwise.store import Store
 from tierwise.types import EvalSet, Outcome, Run, Sample, Tier

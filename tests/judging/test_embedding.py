@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.judging.embedder import TOKENS, Embedder
-from tierwise.grading import apply_scorer
+from tierwise.grading.grades import apply_scorer
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.judging.judges import scripted
-from tierwise.counting import by_scorer, let_count
 from tierwise.errors import BadInput, NotReady
-from tierwise.grading import apply_scorer, matrix
+from tierwise.grading.counting import by_scorer, let_count
+from tierwise.grading.grades import apply_scorer, matrix
 from tierwise.judging.jobs import GradingJobs
 
 

@@ -9,7 +9,7 @@ from tests.judging.judges import data_of, scripted
 from tests.runs.conftest import keep_prompts
 from tests.runs.provider import IN_PRICE, OUT_PRICE
 from tierwise.errors import BadInput, NotReady
-from tierwise.grading import apply_scorer, matrix
+from tierwise.grading.grades import apply_scorer, matrix
 from tierwise.judging import check_judges, estimate_ahead, estimate_grading, family, own_family
 from tierwise.runs.execute import execute
 from tierwise.runs.plan import create_run

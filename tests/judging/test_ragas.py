@@ -10,7 +10,7 @@ import pytest
 from tests.judging.embedder import Embedder
 from tests.judging.judges import data_of
 from tierwise.errors import NotReady
-from tierwise.grading import apply_scorer
+from tierwise.grading.grades import apply_scorer
 from tierwise.scorers import SCORERS, ragas
 from tierwise.settings import ROOT
 from tierwise.types import Sample

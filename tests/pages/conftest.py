@@ -64,7 +64,7 @@ def app() -> App:
 @pytest.fixture
 def empty_app(monkeypatch: pytest.MonkeyPatch) -> App:
     """A workspace without the working example."""
-    monkeypatch.setattr("tierwise.demo.ensure_demo", lambda store: None)
+    monkeypatch.setattr("tierwise.simulation.demo.ensure_demo", lambda store: None)
     return App()
 
 

@@ -114,7 +114,7 @@ def test_how_much_answers_vary_is_said_where_there_are_several(app: App):
     from tierwise.evalsets import load_shipped
     from tierwise.runs.execute import execute
     from tierwise.runs.plan import create_run
-    from tierwise.simulator import ladder
+    from tierwise.simulation.simulator import ladder
     from tierwise.ui import state
 
     app.open()
@@ -126,7 +126,7 @@ def test_how_much_answers_vary_is_said_where_there_are_several(app: App):
 
 
 def test_a_finished_run_is_graded_by_another_scorer_and_told_to_count(app: App):
-    from tierwise.grading import matrix
+    from tierwise.grading.grades import matrix
 
     at = app.open("compare", compare_view="Scorers")
     run_id = app_query(at, "run")

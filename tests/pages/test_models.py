@@ -4,7 +4,7 @@ import pytest
 
 from tests.pages.conftest import App
 from tests.runs.provider import Provider
-from tierwise.endpoints import ENDPOINTS
+from tierwise.endpoints.presets import ENDPOINTS
 
 
 @pytest.mark.parametrize("name", list(ENDPOINTS))

@@ -81,7 +81,7 @@ def test_failed_calls_are_sent_again_and_nothing_else(app: App):
 
 def test_a_link_to_a_run_opens_with_its_prompts(ready: App):
     from tierwise.runs.plan import create_run
-    from tierwise.simulator import ladder
+    from tierwise.simulation.simulator import ladder
     from tierwise.ui import state
 
     evalset_id = app_query(ready.at, "set")

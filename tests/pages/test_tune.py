@@ -181,7 +181,7 @@ def test_a_cascade_is_chosen_tuned_and_saved(tune: App):
 def test_pins_and_floors_hold_and_go_into_the_policy(filled_app: App):
     link = json.dumps({"floors": {"extraction": 0.9}, "pins": {"classification": "large", "nonsense": "nobody"}})
     at = filled_app.open("tune", by_type=link)
-    from tierwise.terms import Terms
+    from tierwise.tuning.terms import Terms
     from tierwise.ui import state
 
     row = by_type(filled_app).loc["classification"]

@@ -4,10 +4,10 @@ import re
 from dataclasses import replace
 from datetime import datetime
 
-from tierwise.grading import matrix, record_manual
+from tierwise.grading.grades import matrix, record_manual
 from tierwise.policy import make_policy
 from tierwise.store import Store
-from tierwise.tuning import tune
+from tierwise.tuning.tune import tune
 from tierwise.types import EvalSet, Grade, Outcome, Policy, Run, Sample, Tier
 
 BAIT = "http://127.0.0.1:9"

@@ -8,11 +8,11 @@ import pytest
 
 from tests.conftest import make_matrix
 from tests.report.hostile import PAYLOAD, hostile_run
-from tierwise.grading import matrix
+from tierwise.grading.grades import matrix
 from tierwise.policy import make_policy
 from tierwise.report import chart_svg, policy_report, run_report
 from tierwise.report.markup import Markup, tag, text
-from tierwise.tuning import tune
+from tierwise.tuning.tune import tune
 from tierwise.types import Grade, Outcome, Policy, Run, Tier
 
 LOADS = {"src", "href", "srcset", "data", "action", "formaction", "poster", "background", "xlink:href", "ping", "cite"}

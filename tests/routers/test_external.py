@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from tests.conftest import make_matrix
-from tierwise.aims import Aim
 from tierwise.errors import BadInput, NotReady
-from tierwise.metrics import metrics
 from tierwise.policy import make_policy, route
 from tierwise.routers import ROUTERS, Prompts, RouterData, external
 from tierwise.routers.external import scores_of
 from tierwise.routers.onnx import folder, margin
-from tierwise.tuning import tune
+from tierwise.tuning.aims import Aim
+from tierwise.tuning.metrics import metrics
+from tierwise.tuning.tune import tune
 
 EXTERNAL = ("column", "endpoint", "onnx", "distilbert")
 

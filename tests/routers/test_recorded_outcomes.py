@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from tierwise.grading import matrix
+from tierwise.grading.grades import matrix
 from tierwise.importers.recorded import import_results
-from tierwise.metrics import metrics
 from tierwise.routers import ROUTERS, RouterData
 from tierwise.store import Store
+from tierwise.tuning.metrics import metrics
 from tierwise.types import OutcomeMatrix
 
 PUBLISHED = 0.603

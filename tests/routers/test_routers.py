@@ -13,10 +13,10 @@ from tests.conftest import make_matrix
 from tests.policies import SPECS
 from tierwise import evaluator
 from tierwise.errors import NotFound, NotReady
-from tierwise.metrics import metrics
 from tierwise.routers import DEFAULT_CANDIDATES, ROUTERS, Fitted, Prompts, RouterData, cross_fitted_scores, deployed, read
 from tierwise.routers.bulk import scores
 from tierwise.routers.crossfit import folds_of, mid_ranks
+from tierwise.tuning.metrics import metrics
 from tierwise.types import OutcomeMatrix, Sample
 
 LEARNED = ("table", "tree", "logistic", "forest", "average")

@@ -146,7 +146,7 @@ def test_a_cap_that_is_no_sum_is_refused(store, provider, started, tier, monkeyp
 
 
 def test_answers_under_another_name_can_be_left_out(store, provider, started, tier):
-    from tierwise.grading import matrix
+    from tierwise.grading.grades import matrix
 
     provider.fault = lambda body, before: "other_model" if body["messages"][-1]["content"] in ("prompt 0", "prompt 1") else None
     run = started(tier(), n=5)

@@ -7,7 +7,7 @@ import pytest
 from tests.runs.conftest import DIRECT, LITELLM, keep_prompts
 from tests.runs.provider import Provider
 from tierwise.errors import BadInput
-from tierwise.grading import matrix
+from tierwise.grading.grades import matrix
 from tierwise.runs import calls
 from tierwise.runs.execute import execute
 from tierwise.runs.plan import create_run, worst_case_usd

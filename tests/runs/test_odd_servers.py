@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tierwise import wire
-from tierwise.replies import seconds
+from tierwise.endpoints import wire
+from tierwise.endpoints.replies import seconds
 from tierwise.runs import calls
 
 USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}

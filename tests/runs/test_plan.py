@@ -9,7 +9,7 @@ from tierwise.errors import BadInput, NotFound
 from tierwise.evalsets import load_shipped
 from tierwise.runs.execute import execute
 from tierwise.runs.plan import create_run, estimate, most_prompt_tokens, prompt_tokens, worst_case_usd
-from tierwise.simulator import ladder
+from tierwise.simulation.simulator import ladder
 from tierwise.types import EvalSet, Sample, Tier
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=200)

@@ -127,7 +127,7 @@ def test_a_store_that_cannot_write_ends_the_run_and_says_so(store, provider, pla
 def test_a_stopped_simulation_goes_on_where_it_was(store, monkeypatch):
     from tierwise.evalsets import load_shipped
     from tierwise.runs import execute as module
-    from tierwise.simulator import ladder
+    from tierwise.simulation.simulator import ladder
 
     monkeypatch.setattr(module, "BATCH", 50)
     info = store.evalsets.add(load_shipped("reasoning"))

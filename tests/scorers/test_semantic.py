@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tierwise.grading import grade_outcomes
+from tierwise.grading.grades import grade_outcomes
 from tierwise.scorers import SCORERS
 from tierwise.scorers.edits import edit_distance
 from tierwise.scorers.semantic import by_words, cosine, letters, rarity, words

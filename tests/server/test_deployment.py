@@ -5,8 +5,8 @@ import re
 import yaml
 
 from tierwise.access.identity import ProxyHeaders
+from tierwise.endpoints.tiers import looks_like_key
 from tierwise.settings import ROOT
-from tierwise.tiers import looks_like_key
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 COMPOSE = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())

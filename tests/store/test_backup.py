@@ -8,7 +8,7 @@ from tests.runs.conftest import keep_prompts
 from tierwise.cli import main
 from tierwise.errors import BadInput
 from tierwise.runs.plan import create_run
-from tierwise.simulator import ladder
+from tierwise.simulation.simulator import ladder
 from tierwise.store import Store
 from tierwise.store.attempts import Intent
 from tierwise.store.backup import _tables, restore

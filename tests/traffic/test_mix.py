@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import make_matrix
-from tierwise.changes import by_request_type
 from tierwise.errors import NotReady
-from tierwise.frontier import sweep
 from tierwise.traffic import difference, profile_of_counts, reweight, weighted
+from tierwise.tuning.changes import by_request_type
+from tierwise.tuning.frontier import sweep
 from tierwise.types import OutcomeMatrix, Sample
 
 

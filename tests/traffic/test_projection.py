@@ -123,9 +123,9 @@ def test_the_seed_story_adds_up_and_shows_what_it_takes_for_granted():
 
 
 def test_tuning_in_the_traffics_mix_moves_the_figures():
-    from tierwise.frontier import Aim
     from tierwise.traffic import weighted
-    from tierwise.tuning import tune
+    from tierwise.tuning.frontier import Aim
+    from tierwise.tuning.tune import tune
 
     matrix = make_matrix(300, tiers=2, seed=4)
     hard = tune(weighted(matrix, {"easy": 1, "hard": 9}), Aim(max_loss=0.02), "table")

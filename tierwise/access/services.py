@@ -17,7 +17,7 @@ from tierwise.types import Policy, Sample
 
 if TYPE_CHECKING:
     from tierwise.exporters import Export
-    from tierwise.gateway_check import Checked
+    from tierwise.policy.gateway_check import Checked
 
 
 def export_policy(view: View, policy: Policy, samples: Iterable[Sample], target: str, folder: Path) -> Export:
@@ -44,7 +44,7 @@ def check_gateway(
     progress: Callable[[int, int], Any] | None = None,
 ) -> Checked:
     """Ask a running gateway, which costs a call a prompt; see `gateway_check.check_gateway`."""
-    from tierwise.gateway_check import check_gateway
+    from tierwise.policy.gateway_check import check_gateway
 
     view.require("run")
     view.note("asked a gateway", "policy", policy.id, policy.name, f"{len(samples)} calls to {url}")

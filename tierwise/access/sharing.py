@@ -87,7 +87,7 @@ def open_link(store: Store, token: str) -> Shared:
 def _run(store: Store, run: Run, found: Share) -> Shared:
     from dataclasses import replace
 
-    from tierwise.grading import matrix
+    from tierwise.grading.grades import matrix
     from tierwise.results import result_rows
 
     try:

@@ -212,7 +212,7 @@ class View:
 
     def _human_grades(self, run_id: str, grades: Any) -> tuple:
         """Grades by people must be by this person."""
-        from tierwise.grading import AUTOMATIC
+        from tierwise.grading.grades import AUTOMATIC
 
         kept = list(grades)
         authors = {g.author for g in kept} - {AUTOMATIC}

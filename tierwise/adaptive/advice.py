@@ -11,7 +11,7 @@ from tierwise.adaptive.drift import Drift
 from tierwise.adaptive.pairs import Pair
 from tierwise.adaptive.shadow import tolerated_loss
 from tierwise.errors import NotReady
-from tierwise.intervals import tango
+from tierwise.statistics.intervals import tango
 from tierwise.types import Policy, now
 
 Word = Literal["holds", "look", "tune again"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from tierwise.adaptive.alarm import BETS, LIMIT, TOLERATED, pairs_to_alarm
 from tierwise.errors import BadInput, NotReady
-from tierwise.policy_document import as_policy, check, with_digest
+from tierwise.policy.document import as_policy, check, with_digest
 from tierwise.types import Policy
 
 RATE, A_DAY = 0.05, 10

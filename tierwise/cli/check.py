@@ -10,9 +10,9 @@ from tierwise.cli.command import Result, command
 from tierwise.cli.decide import _answers, _policy
 from tierwise.cli.share import run_or_policy, write
 from tierwise.errors import BadInput
-from tierwise.gate import MAX_COST_RISE, MAX_LOSS
+from tierwise.grading.summary import TierSummary
+from tierwise.policy.gate import MAX_COST_RISE, MAX_LOSS
 from tierwise.store import Store
-from tierwise.summary import TierSummary
 from tierwise.types import Policy, Run
 
 MARKS = {True: "pass", False: "FAIL", None: "skip"}
@@ -30,9 +30,9 @@ def _gate_arguments(p: argparse.ArgumentParser) -> None:
 
 @command("gate", "Fail when a policy no longer holds on a run.", _gate_arguments)
 def gate(a: argparse.Namespace, store: Store) -> Result:
-    from tierwise.gate import gate as hold
-    from tierwise.gate import junit
-    from tierwise.grading import matrix
+    from tierwise.grading.grades import matrix
+    from tierwise.policy.gate import gate as hold
+    from tierwise.policy.gate import junit
 
     run = store.runs.get(a.run)
     policy = _policy(store, a.policy)
@@ -59,8 +59,8 @@ def _compare_arguments(p: argparse.ArgumentParser) -> None:
 
 @command("compare", "Two policies on one run, or two runs, side by side.", _compare_arguments)
 def compare(a: argparse.Namespace, store: Store) -> Result:
-    from tierwise.grading import matrix
-    from tierwise.sidebyside import compare_policies, compare_runs
+    from tierwise.grading.grades import matrix
+    from tierwise.policy.sidebyside import compare_policies, compare_runs
 
     first, second = (run_or_policy(store, key) for key in (a.a, a.b))
     if isinstance(first, Policy) != isinstance(second, Policy):

@@ -7,10 +7,10 @@ import json
 import sys
 from pathlib import Path
 
-from tierwise.answers import Answers
 from tierwise.cli.command import Result, command, finite, names, pairs, read, say
 from tierwise.errors import BadInput, NotFound, NotReady
 from tierwise.store import Store
+from tierwise.tuning.answers import Answers
 from tierwise.types import OutcomeMatrix, Policy, Sample
 
 
@@ -41,15 +41,15 @@ def _tune_arguments(p: argparse.ArgumentParser) -> None:
 @command("tune", "Choose router and thresholds; figures are held-out.", _tune_arguments)
 def tune(a: argparse.Namespace, store: Store) -> Result:
     from tierwise.cli.traffic import projected
-    from tierwise.duplicates import clustered_samples
-    from tierwise.frontier import parse_aim
-    from tierwise.grading import matrix
-    from tierwise.human import human_grades
+    from tierwise.grading.grades import matrix
+    from tierwise.grading.human import human_grades
     from tierwise.policy import make_policy
     from tierwise.routers import router_options
-    from tierwise.terms import Terms, parse_pins
     from tierwise.traffic import weighed
-    from tierwise.tuning import tune as tuner
+    from tierwise.tuning.duplicates import clustered_samples
+    from tierwise.tuning.frontier import parse_aim
+    from tierwise.tuning.terms import Terms, parse_pins
+    from tierwise.tuning.tune import tune as tuner
 
     if not 0 < a.delta < 1:
         raise BadInput(f"--delta {a.delta}: give a probability between 0 and 1, such as 0.10.")
@@ -63,7 +63,7 @@ def tune(a: argparse.Namespace, store: Store) -> Result:
     human = human_grades(store, matrix_used)
     told = []
     if not models and len(found.tiers) > 3:
-        from tierwise.pool import pool
+        from tierwise.tuning.pool import pool
 
         say("Looking for the best ladder of two or three models")
         told = list(pool(matrix_used, aim, a.seed).words)
@@ -99,7 +99,7 @@ def _evaluate_arguments(p: argparse.ArgumentParser) -> None:
 
 @command("evaluate", "Apply a saved policy to another run's outcomes.", _evaluate_arguments)
 def evaluate(a: argparse.Namespace, store: Store) -> Result:
-    from tierwise.grading import matrix
+    from tierwise.grading.grades import matrix
     from tierwise.policy import evaluate as evaluator
 
     found = store.runs.get(a.run)
@@ -163,7 +163,7 @@ def _export_grades_arguments(p: argparse.ArgumentParser) -> None:
 @command("export-grades", "Write a run's grades as LiteLLM's success table (heuristic_v2).", _export_grades_arguments)
 def export_grades(a: argparse.Namespace, store: Store) -> Result:
     from tierwise.exporters.litellm_grades import export_grades as exporter
-    from tierwise.grading import matrix
+    from tierwise.grading.grades import matrix
 
     found = store.runs.get(a.run)
     done = exporter(matrix(store, found.id, a.scorer), Path(a.out), a.max_loss)
@@ -177,7 +177,7 @@ def export_grades(a: argparse.Namespace, store: Store) -> Result:
 
 def _answers(store: Store, run_id: str, graded: OutcomeMatrix) -> Answers | None:
     """The stored answers of a run, which cascades look at; None where only grades were kept."""
-    from tierwise.answers import answers_of
+    from tierwise.tuning.answers import answers_of
 
     try:
         return answers_of(store.runs.outcomes(run_id), graded)

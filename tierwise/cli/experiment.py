@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 
 from tierwise.cli.command import Result, command, pairs, read, say
+from tierwise.endpoints.tiers import PRICES
 from tierwise.errors import BadInput, NotFound
 from tierwise.store import Store
-from tierwise.tiers import PRICES
 from tierwise.types import EvalSetInfo, Run, Tier
 
 
@@ -39,13 +39,13 @@ def _run_arguments(p: argparse.ArgumentParser) -> None:
 
 @command("run", "Run a prompt set on every tier, then grade it.", _run_arguments)
 def run(a: argparse.Namespace, store: Store) -> Result:
+    from tierwise.endpoints.tiers import load_tiers_toml
     from tierwise.judging import check_judges, estimate_ahead, own_family
     from tierwise.runs.execute import execute
     from tierwise.runs.plan import create_run, estimate
     from tierwise.runs.stopping import Stop
     from tierwise.scorers import SCORERS
-    from tierwise.simulator import ladder
-    from tierwise.tiers import load_tiers_toml
+    from tierwise.simulation.simulator import ladder
 
     if a.budget is not None and not a.budget >= 0:
         raise BadInput(f"--budget {a.budget:g}: give US dollars, 0 or more.")
@@ -143,8 +143,8 @@ def _grade_arguments(p: argparse.ArgumentParser) -> None:
 
 @command("grade", "Apply an automatic scorer to a run.", _grade_arguments)
 def grade(a: argparse.Namespace, store: Store) -> Result:
-    from tierwise.counting import let_count
-    from tierwise.grading import apply_scorer
+    from tierwise.grading.counting import let_count
+    from tierwise.grading.grades import apply_scorer
     from tierwise.judging import check_judges, estimate_grading, own_family
     from tierwise.runs.stopping import Stop
     from tierwise.scorers import SCORERS, scorer_ref
@@ -204,9 +204,9 @@ def _run_and_scorer(p: argparse.ArgumentParser) -> None:
 
 @command("summary", "Quality, cost and latency of each tier of a run.", _run_and_scorer)
 def summary(a: argparse.Namespace, store: Store) -> Result:
-    from tierwise.grading import matrix
-    from tierwise.summary import by_request_type
-    from tierwise.summary import summary as summarise
+    from tierwise.grading.grades import matrix
+    from tierwise.grading.summary import by_request_type
+    from tierwise.grading.summary import summary as summarise
 
     found = store.runs.get(a.run)
     graded = matrix(store, found.id, a.scorer, as_asked=a.as_asked)

@@ -44,8 +44,8 @@ def _report_arguments(p: argparse.ArgumentParser) -> None:
 
 @command("report", "Write one self-contained page on a run or a policy.", _report_arguments)
 def report(a: argparse.Namespace, store: Store) -> Result:
-    from tierwise.frontier import parse_aim
     from tierwise.report import chart_svg, policy_report, run_report
+    from tierwise.tuning.frontier import parse_aim
 
     found = run_or_policy(store, a.of)
     if a.out.lower().endswith(".svg"):
@@ -115,8 +115,8 @@ def _promptfoo_arguments(p: argparse.ArgumentParser) -> None:
 
 @command("export-promptfoo", "Write a prompt set and its tiers as a promptfoo configuration.", _promptfoo_arguments)
 def export_promptfoo(a: argparse.Namespace, store: Store) -> Result:
+    from tierwise.endpoints.tiers import load_tiers_toml
     from tierwise.promptfoo_config import to_promptfoo
-    from tierwise.tiers import load_tiers_toml
 
     evalset = store.evalsets.get(a.evalset)
     store.require("export_text")

@@ -94,8 +94,8 @@ def lines(found: TrafficProfile) -> list[str]:
 
 def projected(tuned: Any, graded: OutcomeMatrix, profile: TrafficProfile) -> dict[str, Any]:
     """A month of the traffic under a tuned run's held-out choices, with words about both."""
-    from tierwise.heldout import WIDER_SAVING
     from tierwise.traffic import difference, project
+    from tierwise.tuning.heldout import WIDER_SAVING
 
     apart = difference(profile, graded.samples)
     words = [tuned.traffic.words, *apart.words]

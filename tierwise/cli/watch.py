@@ -83,7 +83,7 @@ def _adapt_arguments(p: argparse.ArgumentParser) -> None:
 @command("adapt", "Replay policies that learn as they go on a graded run, beside the static one.", _adapt_arguments)
 def adapt(a: argparse.Namespace, store: Store) -> Result:
     from tierwise.adaptive import replay
-    from tierwise.grading import matrix
+    from tierwise.grading.grades import matrix
 
     if not 2 <= a.runs <= 200:
         raise BadInput(f"--runs {a.runs}: give a number from 2 to 200.")

@@ -11,7 +11,7 @@ from typing import Any
 
 from tierwise.errors import BadInput
 from tierwise.policy import decide_sample
-from tierwise.policy_document import check
+from tierwise.policy.document import check
 from tierwise.registry import Registry
 from tierwise.types import Policy, Sample
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from tierwise import evaluator, reading
 from tierwise.errors import BadInput
-from tierwise.policy_document import readable
+from tierwise.policy.document import readable
 
 
 def source(document: Mapping[str, Any], heading: str, about: str, lines: str, **tables: Any) -> str:

@@ -16,10 +16,10 @@ from tierwise.exporters.litellm_cohorts import cohort, request_type
 from tierwise.exporters.litellm_groups import CONFIG, README, SLOTS, Groups, complexity_router, too_many
 from tierwise.exporters.litellm_heuristic import read_text
 from tierwise.exporters.litellm_native import UNUSED
-from tierwise.intervals import mean_interval
-from tierwise.policy_document import digest
-from tierwise.policy_making import ladder, slug
+from tierwise.policy.document import digest
+from tierwise.policy.making import ladder, slug
 from tierwise.routers.crossfit import folds_of
+from tierwise.statistics.intervals import mean_interval
 from tierwise.types import OutcomeMatrix
 
 MASS = 20.0

@@ -14,7 +14,7 @@ from tierwise.errors import BadInput
 from tierwise.exporters import Compiled, Request, exporter
 from tierwise.exporters.endpoints import heading
 from tierwise.exporters.javascript_patterns import BLANK, PLAIN, WORDLIKE, javascript
-from tierwise.policy_document import readable
+from tierwise.policy.document import readable
 from tierwise.types import Policy
 
 FILE, TYPES = "tier_policy.mjs", "tier_policy.d.mts"

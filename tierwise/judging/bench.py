@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from tierwise import models
-from tierwise.models import CallFailed, Embedded, Reply
-from tierwise.prices import price
+from tierwise.endpoints import models
+from tierwise.endpoints.models import CallFailed, Embedded, Reply
+from tierwise.endpoints.prices import price
 from tierwise.runs.calls import Calls, Lane, Paid, Request
 from tierwise.runs.limits import Gate
 from tierwise.runs.plan import endpoint, max_tokens, most_prompt_tokens, worst_case_usd

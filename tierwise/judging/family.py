@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from tierwise.prices import provider_and_name
+from tierwise.endpoints.prices import provider_and_name
 from tierwise.types import Tier
 
 MAKERS = (

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tierwise.grading import why_unanswered
+from tierwise.endpoints.prices import price
+from tierwise.grading.grades import why_unanswered
 from tierwise.judging.work import MEMBER, open_outcomes
-from tierwise.prices import price
 from tierwise.runs.plan import Estimate, max_tokens, prompt_tokens
 from tierwise.scorers import SCORERS, Scorer, scorer_ref
 from tierwise.scorers.asking import CONCURRENCY

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tierwise.errors import TierwiseError
-from tierwise.grading import GradeCount, apply_scorer
+from tierwise.grading.grades import GradeCount, apply_scorer
 from tierwise.judging.work import check_judges
 from tierwise.runs.stopping import Stop
 from tierwise.scorers import SCORERS, scorer_ref

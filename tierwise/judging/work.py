@@ -10,12 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from tierwise import models
+from tierwise.endpoints import models
+from tierwise.endpoints.models import CallFailed, check_keys
+from tierwise.endpoints.prices import price
+from tierwise.endpoints.tiers import check_tiers
 from tierwise.errors import BadInput, NotReady
-from tierwise.grading import AUTOMATIC, CELL, GradeCount, why_unanswered
+from tierwise.grading.grades import AUTOMATIC, CELL, GradeCount, why_unanswered
 from tierwise.judging.bench import Desk, NotAsked, OneAnswer, reason_of
-from tierwise.models import CallFailed, check_keys
-from tierwise.prices import price
 from tierwise.runs import background, budget, lease
 from tierwise.runs.calls import Calls, until_stopped
 from tierwise.runs.plan import TIMEOUT_S
@@ -24,7 +25,6 @@ from tierwise.scorers import SCORERS, Scorer, scorer_ref
 from tierwise.scorers.asking import CONCURRENCY, Answer, Unusable, own_options
 from tierwise.scorers.score import Score, unscored
 from tierwise.store import Store
-from tierwise.tiers import check_tiers
 from tierwise.types import Grade, Run, Sample, Tier, now
 
 MEMBER = "llm_judge"

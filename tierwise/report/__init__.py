@@ -9,16 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tierwise.aims import Aim
 from tierwise.errors import NotReady
-from tierwise.grading import matrix as graded
+from tierwise.grading.grades import matrix as graded
+from tierwise.grading.summary import summary
 from tierwise.report import pictures, sections, subject
 from tierwise.report.answers import answers as shown_answers
 from tierwise.report.drawn import route, tier_spots
 from tierwise.report.markup import Markup, style, tag
 from tierwise.report.subject import Subject
 from tierwise.store import Store
-from tierwise.summary import summary
+from tierwise.tuning.aims import Aim
 from tierwise.types import OutcomeMatrix, Policy, Run
 
 __all__ = ["chart_svg", "policy_report", "run_report", "tiers_svg"]
@@ -73,7 +73,7 @@ def tiers_svg(store: Store, run: Run, matrix: OutcomeMatrix) -> str:
 
 
 def _run(store: Store, run: Run, aim: Aim | None, scorer: str | None, answers: bool, matrix: OutcomeMatrix | None, tuning: Any) -> Subject:
-    from tierwise.tuning import tune
+    from tierwise.tuning.tune import tune
 
     matrix = matrix if matrix is not None else graded(store, run.id, scorer)
     reason = ""

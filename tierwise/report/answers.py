@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from tierwise import changes
 from tierwise.report.markup import Markup, join, tag
 from tierwise.report.sections import clipped, section
 from tierwise.report.subject import Subject
+from tierwise.tuning import changes
 from tierwise.types import Sample
 
 MOST = 3_500_000

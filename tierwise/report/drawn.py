@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from tierwise.advice import FEW
-from tierwise.references import references
+from tierwise.grading.summary import TierSummary
 from tierwise.report.pictures import Route, Spot
 from tierwise.report.subject import Subject
-from tierwise.summary import TierSummary
+from tierwise.tuning.advice import FEW
+from tierwise.tuning.references import references
 
 STEPS, MIX, BAND = 90, 40, 120
 

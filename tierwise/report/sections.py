@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tierwise import __version__, changes
+from tierwise import __version__
 from tierwise.errors import NotReady
+from tierwise.grading.summary import TierSummary
 from tierwise.report import pictures
 from tierwise.report.drawn import route, tier_spots
 from tierwise.report.markup import Markup, join, tag
 from tierwise.report.subject import Figure, Subject
-from tierwise.summary import TierSummary
+from tierwise.tuning import changes
 from tierwise.ui import figures
 
 VERDICTS = {

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tierwise.aims import Aim
 from tierwise.errors import BadInput, NotFound, NotReady
-from tierwise.grading import matrix as graded
-from tierwise.human import HumanGrades, human_grades
+from tierwise.grading.grades import matrix as graded
+from tierwise.grading.human import HumanGrades, human_grades
 from tierwise.store import Store
-from tierwise.terms import Terms
 from tierwise.traffic import weighed
+from tierwise.tuning.aims import Aim
+from tierwise.tuning.terms import Terms
 from tierwise.types import EvalSetInfo, OutcomeMatrix, Policy, Run, now
 
 
@@ -120,7 +120,7 @@ def _decided(policy: Policy, matrix: OutcomeMatrix) -> tuple[Any, np.ndarray | N
     """The tuning behind a policy made again for its curve, the tier of each prompt, the prompts, and what to say about it."""
     from tierwise.policy import evaluate
     from tierwise.routers import ROUTERS
-    from tierwise.tuning import tune
+    from tierwise.tuning.tune import tune
 
     document = policy.document
     if "cascade" in document:

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tierwise import addresses, secrets
+from tierwise import secrets
+from tierwise.endpoints import addresses
 from tierwise.errors import BadInput, NotReady
 from tierwise.routers import ROUTERS
 from tierwise.routers.base import Fitted, Prompts, RouterData, read

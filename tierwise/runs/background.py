@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import Any, TypeVar
 
-from tierwise.addresses import guard_thread
+from tierwise.endpoints.addresses import guard_thread
 
 T = TypeVar("T")
 

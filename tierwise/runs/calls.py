@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from tierwise import models
-from tierwise.models import CallFailed
+from tierwise.endpoints import models
+from tierwise.endpoints.models import CallFailed
 from tierwise.runs import lease
 from tierwise.runs.budget import Budget
 from tierwise.runs.journal import Journal

@@ -4,9 +4,10 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 
+from tierwise.endpoints.models import check_keys
+from tierwise.endpoints.tiers import check_reach
 from tierwise.errors import TierwiseError
-from tierwise.grading import apply_scorer, grade_outcomes
-from tierwise.models import check_keys
+from tierwise.grading.grades import apply_scorer, grade_outcomes
 from tierwise.runs import background, cluster, lease
 from tierwise.runs.budget import of_person, of_run, of_today
 from tierwise.runs.live import LiveRun
@@ -16,7 +17,6 @@ from tierwise.runs.stopping import Stop
 from tierwise.scorers import SCORERS
 from tierwise.store import Store
 from tierwise.store.runs import Cell
-from tierwise.tiers import check_reach
 from tierwise.types import Run, Sample
 
 BATCH = 2_000
@@ -97,7 +97,7 @@ def _execute(store: Store, run: Run, on_progress: Progress | None, budget_usd: f
 
 
 def _simulate(store: Store, run: Run, samples: Mapping[str, Sample], todo: list[Cell], stop: Stop, say: Callable[[int], None]) -> None:
-    from tierwise.simulator import simulate
+    from tierwise.simulation.simulator import simulate
 
     tiers, seed = {t.name: t for t in run.tiers}, int(run.params.get("seed", 0))
     kept = 0

@@ -3,15 +3,15 @@
 import logging
 import time
 
+from tierwise.endpoints.models import check_keys
+from tierwise.endpoints.tiers import check_reach
 from tierwise.errors import BadInput, TierwiseError
-from tierwise.models import check_keys
 from tierwise.runs import background, lease
 from tierwise.runs.budget import of_person, of_run, of_today
 from tierwise.runs.execute import all_cells
 from tierwise.runs.live import LiveRun
 from tierwise.runs.stopping import Stop
 from tierwise.store import Store
-from tierwise.tiers import check_reach
 
 LOOK_S = 1.0
 

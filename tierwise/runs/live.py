@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tierwise import models, settings
-from tierwise.models import CallFailed, Reply
+from tierwise import settings
+from tierwise.endpoints import models
+from tierwise.endpoints.models import CallFailed, Reply
 from tierwise.runs import lease
 from tierwise.runs.budget import Budget
 from tierwise.runs.calls import Calls, Lane, Request, until_stopped

@@ -6,14 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tierwise.endpoints.models import check_keys
+from tierwise.endpoints.prices import Price, price
+from tierwise.endpoints.tiers import check_tiers
 from tierwise.errors import BadInput, NotReady
-from tierwise.models import check_keys
-from tierwise.prices import Price, price
 from tierwise.runs.prompts import check_template
 from tierwise.scorers import SCORERS
 from tierwise.store import Store
 from tierwise.store.runs import Cell
-from tierwise.tiers import check_tiers
 from tierwise.types import EvalSet, Run, Sample, Tier
 
 MAX_TOKENS = 2048

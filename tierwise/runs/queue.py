@@ -6,8 +6,8 @@ import threading
 import time
 from dataclasses import dataclass
 
-from tierwise.counting import AUTOMATIC
 from tierwise.errors import TierwiseError
+from tierwise.grading.counting import AUTOMATIC
 from tierwise.runs.execute import execute
 from tierwise.runs.lease import Elsewhere, lead
 from tierwise.runs.room import check_room

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tierwise.errors import BadInput, NotReady
-from tierwise.resampling import DRAWS, bootstrap, percentiles
+from tierwise.statistics.resampling import DRAWS, bootstrap, percentiles
 from tierwise.traffic.profile import TrafficProfile
 from tierwise.types import OutcomeMatrix
 

@@ -128,7 +128,7 @@ def correction(found) -> str:
 
 def by_request_type(matrix: OutcomeMatrix) -> None:
     """Mean grade of each tier for each kind of request, with its interval."""
-    from tierwise.summary import by_request_type
+    from tierwise.grading.summary import by_request_type
 
     long = by_request_type(matrix)
     long["shown"] = [

@@ -3,8 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from tierwise.cascade import PREFIX
-from tierwise.tuning import CASCADE_PAYS
+from tierwise.tuning.cascade import PREFIX
+from tierwise.tuning.tune import CASCADE_PAYS
 from tierwise.ui import figures, opinions, parts
 
 VERDICTS = {

@@ -4,7 +4,7 @@ import numpy as np
 import streamlit as st
 
 from tierwise.errors import NotReady
-from tierwise.grading_session import VALUES, Desk, Said, Turn
+from tierwise.grading.session import VALUES, Desk, Said, Turn
 from tierwise.store.reviews import GradingSession, Item
 from tierwise.types import Run
 from tierwise.ui import figures, parts, readings, state
@@ -215,7 +215,7 @@ def _comment(run: Run, session: GradingSession, rater: str, turn: Turn) -> None:
 @st.dialog("Mend the right answer", width="medium", dismissible=False)
 def _mend(run: Run, session: GradingSession, rater: str, turn: Turn) -> None:
     """A new version of the prompt set; the one in use stays as it is."""
-    from tierwise.grading_session import correct_reference
+    from tierwise.grading.session import correct_reference
 
     sample = next(s for s in readings.evalset(run.evalset_id).samples if s.id == turn.item.sample_id)
     st.caption("Kept as a new version of the prompt set. This run keeps the version that it was graded against.")

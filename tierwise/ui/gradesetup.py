@@ -3,11 +3,11 @@
 import numpy as np
 import streamlit as st
 
-from tierwise.aims import Aim
-from tierwise.anchors import USUAL as ANCHORS
-from tierwise.criteria import USUAL, parse_criteria
 from tierwise.errors import NotReady
+from tierwise.grading.anchors import USUAL as ANCHORS
+from tierwise.grading.criteria import USUAL, parse_criteria
 from tierwise.store.reviews import GradingSession
+from tierwise.tuning.aims import Aim
 from tierwise.types import Run
 from tierwise.ui import figures, parts, question, readings, state, who
 
@@ -91,7 +91,7 @@ def begin(name: str) -> None:
     Raises:
         BadInput: no usable name.
     """
-    from tierwise.grading_session import rater_name
+    from tierwise.grading.session import rater_name
 
     state.remember_rater(rater_name(name))
     st.session_state["grade_new"] = False
@@ -100,7 +100,7 @@ def begin(name: str) -> None:
 
 def draw(run: Run, name: str, scale: str, options: dict) -> GradingSession:
     """A new queue for the decision at hand: the newest policy saved from this run, else the recommended point."""
-    from tierwise.grading_session import rater_name, start_session
+    from tierwise.grading.session import rater_name, start_session
 
     name = rater_name(name)
     matrix = readings.matrix(run)
@@ -152,7 +152,7 @@ def settles(run: Run, session: GradingSession) -> None:
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def _outlook(project: str, session_id: str, version: tuple[int, int], _run: Run):
-    from tierwise.grading_queue import outlook
+    from tierwise.grading.queue import outlook
 
     session = state.store().reviews.session(session_id)
     human = readings.human(_run)

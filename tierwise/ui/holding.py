@@ -29,8 +29,8 @@ def still_holds(policy: Policy) -> None:
 
 
 def _gate(policy: Policy, run: Run, loss: float, rise: float):
-    from tierwise.answers import answers_of
-    from tierwise.gate import gate
+    from tierwise.policy.gate import gate
+    from tierwise.tuning.answers import answers_of
 
     matrix = readings.matrix(run)
     answers = answers_of(readings.outcomes(run), matrix) if "cascade" in policy.document else None

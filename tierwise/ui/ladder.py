@@ -22,7 +22,7 @@ BESIDE = ("system", "rpm", "tpm", "timeout_s", "fallbacks", "cached_input_per_1m
 
 def titles() -> dict[str, str]:
     """Where a ladder may start from."""
-    from tierwise.endpoints import ENDPOINTS
+    from tierwise.endpoints.presets import ENDPOINTS
 
     return {SIMULATED: "Simulated"} | {name: e.title for name, e in ENDPOINTS.items()} | {OWN: "My own"}
 
@@ -83,7 +83,7 @@ def tiers_of(edited: pd.DataFrame) -> list[Tier]:
     Raises:
         BadInput: names the tier and what is wrong with it.
     """
-    from tierwise.tiers import check_tiers
+    from tierwise.endpoints.tiers import check_tiers
 
     tiers: list[Tier] = []
     for row in edited.to_dict("records"):
@@ -103,7 +103,7 @@ def tiers_of(edited: pd.DataFrame) -> list[Tier]:
 
 def missing_keys(tiers: list[Tier]) -> list[str]:
     """Names of variables that hold no key; says so on the screen."""
-    from tierwise.models import key_name
+    from tierwise.endpoints.models import key_name
 
     missing = sorted({name for t in tiers if not t.simulated and (name := key_name(t)) and not secrets.key(name)})
     if missing:
@@ -123,18 +123,18 @@ def _frame(preset: str) -> pd.DataFrame:
 
 def _preset(preset: str) -> tuple[Tier, ...]:
     if preset == SIMULATED:
-        from tierwise.simulator import ladder
+        from tierwise.simulation.simulator import ladder
 
         return ladder()
     if preset == OWN:
         return ()
-    from tierwise.endpoints import ENDPOINTS
+    from tierwise.endpoints.presets import ENDPOINTS
 
     return ENDPOINTS[preset].tiers()
 
 
 def _row(tier: Tier) -> tuple[Any, ...]:
-    from tierwise.prices import price
+    from tierwise.endpoints.prices import price
 
     known = price(tier)
     prices = (tier.input_per_1m, tier.output_per_1m) if tier.simulated or known is None else (known.input_per_1m, known.output_per_1m)

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from tierwise.aims import Aim
-from tierwise.terms import Terms
+from tierwise.tuning.aims import Aim
+from tierwise.tuning.terms import Terms
 
 MODES = {"standard": "Cross-fitted", "strict": "Strict split", "anytime": "Any time"}
 KIND, FLOOR, PIN = "request type", "at least, %", "always to"

@@ -66,8 +66,8 @@ def month(asked: Question, tuning, volume: int) -> None:
 @st.cache_resource(max_entries=24, show_spinner=False)
 def _projected(project: str, asked: Question, volume: int):
     """The projection, or None where nothing is known of the volume; and in words how far prompts and traffic are apart."""
-    from tierwise.heldout import WIDER_SAVING
     from tierwise.traffic import difference, project
+    from tierwise.tuning.heldout import WIDER_SAVING
 
     solved, profile = readings.tuning(asked), state.store().traffic.get(asked.traffic)
     apart = difference(profile, readings.weighed(asked._replace(traffic=None)).samples).words

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from tierwise.aims import Aim
-from tierwise.cascade import PREFIX
-from tierwise.certificate import WORTH_HAVING
-from tierwise.opinion import ENOUGH
+from tierwise.grading.opinion import ENOUGH
+from tierwise.tuning.aims import Aim
+from tierwise.tuning.cascade import PREFIX
+from tierwise.tuning.certificate import WORTH_HAVING
 from tierwise.types import Run
 from tierwise.ui import figures, limits, readings, tunepoints, ways
 from tierwise.ui.frame import EVALSETS, GRADE

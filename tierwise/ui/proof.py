@@ -53,7 +53,7 @@ def _try(policy: Policy, samples: tuple[Sample, ...]) -> None:
 
 
 def _drill(policy: Policy, samples: tuple[Sample, ...]) -> None:
-    from tierwise.drill import drill, providers
+    from tierwise.policy.drill import drill, providers
 
     down = st.selectbox("Provider that is down", providers(policy), key=f"down_{policy.id}")
     try:
@@ -84,7 +84,7 @@ def _drill(policy: Policy, samples: tuple[Sample, ...]) -> None:
 
 def _check(policy: Policy, samples: tuple[Sample, ...]) -> None:
     from tierwise.access.services import check_gateway
-    from tierwise.gateway_check import MOST
+    from tierwise.policy.gateway_check import MOST
 
     with st.form("check_gateway", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         url = st.text_input("Gateway", "http://127.0.0.1:4000/v1", key="gateway_url", max_chars=300, width=320)

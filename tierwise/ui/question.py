@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from tierwise.aims import Aim
-from tierwise.terms import Terms
+from tierwise.tuning.aims import Aim
+from tierwise.tuning.terms import Terms
 from tierwise.types import Run
 from tierwise.ui.state import project_id, store
 

@@ -29,7 +29,7 @@ def matrix(run: Run) -> OutcomeMatrix:
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _matrix(project: str, run_id: str, version: tuple[int, int]) -> OutcomeMatrix:
-    from tierwise.grading import matrix
+    from tierwise.grading.grades import matrix
 
     return matrix(store(), run_id)
 
@@ -41,7 +41,7 @@ def summary(run: Run) -> list:
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _summary(project: str, run_id: str, version: tuple[int, int]) -> list:
-    from tierwise.grading import summary
+    from tierwise.grading.summary import summary
 
     return summary(_matrix(project, run_id, version))
 
@@ -71,7 +71,7 @@ def tuning(asked: Question):
 
 @st.cache_resource(max_entries=12, show_spinner="Learning which prompts are hard, and solving for your aim")
 def _tuning(project: str, asked: Question):
-    from tierwise.tuning import tune
+    from tierwise.tuning.tune import tune
 
     where = asked.project, asked.run, asked.version, asked.traffic
     matrix, weighing = _weighed(*where)
@@ -89,8 +89,8 @@ def weighed(asked: Question) -> OutcomeMatrix:
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _weighed(project: str, run_id: str, version: tuple[int, int], profile_id: str | None):
-    from tierwise.duplicates import clustered_samples
     from tierwise.traffic import weighed as weigh
+    from tierwise.tuning.duplicates import clustered_samples
 
     matrix = clustered_samples(_matrix(project, run_id, version))
     return weigh(matrix, store().traffic.get(profile_id)) if profile_id else (matrix, None)
@@ -99,8 +99,8 @@ def _weighed(project: str, run_id: str, version: tuple[int, int], profile_id: st
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _answers(project: str, run_id: str, version: tuple[int, int], profile_id: str | None):
     """The stored answers, so that cascades are tried too; None where only grades were kept."""
-    from tierwise.answers import answers_of
     from tierwise.errors import NotReady
+    from tierwise.tuning.answers import answers_of
 
     try:
         return answers_of(_outcomes(project, run_id, version), _weighed(project, run_id, version, profile_id)[0])
@@ -110,7 +110,7 @@ def _answers(project: str, run_id: str, version: tuple[int, int], profile_id: st
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _human_weighed(project: str, run_id: str, version: tuple[int, int], profile_id: str | None):
-    from tierwise.human import human_grades
+    from tierwise.grading.human import human_grades
 
     return human_grades(store(), _weighed(project, run_id, version, profile_id)[0])
 
@@ -122,7 +122,7 @@ def cascades(run: Run, tiers: tuple[str, ...] = ()) -> list:
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _cascades(project: str, run_id: str, version: tuple[int, int], tiers: tuple[str, ...]) -> list:
-    from tierwise import cascade, scoring
+    from tierwise.tuning import cascade, scoring
 
     whole, answers = _weighed(project, run_id, version, None)[0], _answers(project, run_id, version, None)
     matrix = scoring.columns(whole, tiers)
@@ -137,7 +137,7 @@ def pool(asked: Question):
 
 @st.cache_resource(max_entries=12, show_spinner="Trying ladders of two and three models")
 def _pool(project: str, asked: Question):
-    from tierwise.pool import pool as best
+    from tierwise.tuning.pool import pool as best
 
     return best(weighed(asked), asked.aim)
 
@@ -161,7 +161,7 @@ def human(run: Run):
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _human(project: str, run_id: str, version: tuple[int, int]):
-    from tierwise.human import human_grades
+    from tierwise.grading.human import human_grades
 
     return human_grades(store(), _matrix(project, run_id, version))
 
@@ -173,7 +173,7 @@ def steadiness(run: Run):
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _steadiness(project: str, run_id: str, version: tuple[int, int]):
-    from tierwise.drift import steadiness
+    from tierwise.grading.drift import steadiness
 
     return steadiness(store(), _matrix(project, run_id, version), _human(project, run_id, version))
 
@@ -195,7 +195,7 @@ def scorers(run: Run) -> list:
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _scorers(project: str, run_id: str, version: tuple[int, int]) -> list:
-    from tierwise.counting import by_scorer
+    from tierwise.grading.counting import by_scorer
 
     return by_scorer(store(), run_id)
 
@@ -212,6 +212,6 @@ def strengths(run: Run) -> dict:
 
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _strengths(project: str, run_id: str, version: tuple[int, int], compared: int) -> dict:
-    from tierwise.verdicts import strengths
+    from tierwise.grading.verdicts import strengths
 
     return strengths(store(), run_id)

@@ -43,7 +43,7 @@ def _table(run: Run, found: list) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         chosen = st.selectbox("Whose grades count", range(len(found)), at, format_func=lambda k: found[k].scorer, key=f"counting_{at}")
         if st.button("Let them count", icon=":material/check:", key="let_count", disabled=chosen == at):
-            from tierwise.counting import let_count
+            from tierwise.grading.counting import let_count
 
             with parts.guard():
                 let_count(state.store(), run.id, found[chosen].scorer, state.rater())

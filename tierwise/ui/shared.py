@@ -35,7 +35,7 @@ def _policy(found: Shared) -> None:
 
 
 def _run(found: Shared) -> None:
-    from tierwise.summary import summary
+    from tierwise.grading.summary import summary
 
     run, matrix = found.run, found.matrix
     parts.header("A shared run", "Each tier on the same prompts: what it gets right, what it costs, how long it takes.", run.simulated)

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import streamlit as st
 
-from tierwise.aims import Aim
+from tierwise.tuning.aims import Aim
 from tierwise.types import OutcomeMatrix, Run
 
 LOSS, COST, VALUE = "Loss", "Budget", "Value"

@@ -52,7 +52,7 @@ def grading_jobs():
 
 @st.cache_resource(show_spinner="Preparing the working example", max_entries=4)
 def _demo(path: str) -> str | None:
-    from tierwise import demo
+    from tierwise.simulation import demo
 
     run = demo.ensure_demo(who.whole())
     return run.id if run else None

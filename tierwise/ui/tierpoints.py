@@ -28,7 +28,7 @@ class References(NamedTuple):
 
 def references(matrix: OutcomeMatrix) -> References | None:
     """None when no prompt is graded and priced on every tier."""
-    from tierwise.frontier import references as of
+    from tierwise.tuning.frontier import references as of
 
     whole = matrix.take(matrix.complete)
     if not len(whole):

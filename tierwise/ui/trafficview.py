@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from tierwise.aims import Aim
 from tierwise.errors import TierwiseError
-from tierwise.heldout import WIDER_SAVING
-from tierwise.intervals import mean_interval
+from tierwise.statistics.intervals import mean_interval
 from tierwise.traffic import Projection, TrafficProfile, difference, project, reweight, seed_case
+from tierwise.tuning.aims import Aim
+from tierwise.tuning.heldout import WIDER_SAVING
 from tierwise.types import OutcomeMatrix, Policy, Run
 from tierwise.ui import figures, parts, question, readings, state
 from tierwise.ui.parts import Figure

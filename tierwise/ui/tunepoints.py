@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from tierwise.advice import FEW
-from tierwise.cascade import PREFIX
 from tierwise.errors import TierwiseError
-from tierwise.intervals import mean_interval
+from tierwise.statistics.intervals import mean_interval
+from tierwise.tuning.advice import FEW
+from tierwise.tuning.cascade import PREFIX
 from tierwise.types import OperatingPoint
 from tierwise.ui import readings, solver, tierpoints
 from tierwise.ui.question import Question
@@ -46,7 +46,7 @@ def drawn(asked: Question) -> Drawn:
 
 @st.cache_resource(max_entries=12, show_spinner=False)
 def _drawn(project: str, asked: Question) -> Drawn:
-    from tierwise.summary import summary
+    from tierwise.grading.summary import summary
 
     tuning = readings.tuning(asked)
     p, grain = tuning.frontier.points, solver.grain(tuning.scores)

@@ -97,7 +97,7 @@ def _agreement(title: str, measure) -> None:
 
 
 def _confusion(human) -> None:
-    from tierwise.calibration import confusion
+    from tierwise.statistics.calibration import confusion
 
     st.markdown("**When the automatic grade says so, people say**")
     try:
@@ -120,7 +120,7 @@ def _confusion(human) -> None:
 
 
 def _calibration(human) -> None:
-    from tierwise.calibration import calibration
+    from tierwise.statistics.calibration import calibration
 
     try:
         found = calibration(human.judge.ravel(), human.human.ravel(), human.clusters.repeat(len(human.tiers)))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from tierwise.cascade import PREFIX, Cascade
+from tierwise.tuning.cascade import PREFIX, Cascade
 from tierwise.types import Run
 from tierwise.ui import readings
 

@@ -21,9 +21,9 @@ from tests.importers.traffic.logs import (
     span,
     spend,
 )
+from tierwise.endpoints.prices import cost_usd, price
 from tierwise.errors import BadInput, NotFound
 from tierwise.importers.traffic import FORMATS, read_traffic
-from tierwise.prices import cost_usd, price
 from tierwise.traffic import profile, sample
 
 FILES = [(name, filename, data) for name, files in LOGS.items() for filename, data in files]

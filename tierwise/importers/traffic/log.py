@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tierwise import prices
+from tierwise.endpoints import prices
 from tierwise.errors import BadInput
 from tierwise.evalsets.columns import listed
 from tierwise.evalsets.parsing import error_of

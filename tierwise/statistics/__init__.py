@@ -1,0 +1,1 @@
+"""Estimators and tests, each from its source; nothing here knows of routing."""
