@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from tierwise.ui import figures, parts, readings, state, tierpoints, uploads
+from tierwise.ui import figures, parts, readings, sharing, state, tierpoints, uploads
 from tierwise.ui.frame import COMPARE, RUN, TUNE, require_frame
 from tierwise.ui.parts import Figure
 
@@ -61,6 +61,7 @@ def headline(run) -> bool:
             tierpoints.tier_frame(run), tierpoints.mix_frame(at.cheapest, at.frontier), tierpoints.point_frame(at.oracle)
         )
         st.altair_chart(chart, key="ladder", alt="Quality against cost of each tier, with 95 % intervals")
+        sharing.ladder(run, matrix)
     return True
 
 

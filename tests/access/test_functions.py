@@ -32,6 +32,8 @@ ENGINE = {
     "tierwise/judging/work.py:grade_by_models": "run",
     "tierwise/judging/work.py:open_outcomes": "read",
     "tierwise/report/__init__.py:chart_svg": "export",
+    "tierwise/report/__init__.py:ladder_svg": "export",
+    "tierwise/report/__init__.py:mix_svg": "export",
     "tierwise/report/__init__.py:policy_report": "export",
     "tierwise/report/__init__.py:run_report": "export",
     "tierwise/report/__init__.py:tiers_svg": "export",
@@ -80,7 +82,9 @@ def arguments(world: World, me: str) -> dict[str, tuple]:
     from tierwise.bundle import export_bundle
     from tierwise.grading.grades import matrix
     from tierwise.scorers import SCORERS
+    from tierwise.traffic import difference, profile_of_counts
 
+    profile = profile_of_counts({"faq": 2, "sums": 1}, "typed in")
     run = world.ours.run
     graded = matrix(world.store, run.id)
     return {
@@ -96,6 +100,8 @@ def arguments(world: World, me: str) -> dict[str, tuple]:
         "import_results": (b"sample_id,prompt,model,score,cost_usd\na,x,m,1,0.1\na,x,n,1,0.2\n", "r.csv", "brought"),
         "grade_by_models": (run, SCORERS["llm_judge"], SCORERS["llm_judge"].parse_options({"model": "sim/small"})),
         "chart_svg": (run,),
+        "ladder_svg": (run, graded),
+        "mix_svg": (profile, difference(profile, ()).types, False),
         "policy_report": (world.ours.policy,),
         "run_report": (run,),
         "tiers_svg": (run, graded),

@@ -6,7 +6,8 @@ import zipfile
 import pytest
 
 from tests.pages.conftest import App
-from tierwise.ui import sharing
+from tierwise.traffic import profile_of_counts
+from tierwise.ui import sharing, state
 
 
 def labels(app: App) -> list[str]:
@@ -36,6 +37,14 @@ def test_compare_offers_report_results_and_bundle(filled_app: App, made):
     assert made["results_csv"][0]().startswith(b"\xef\xbb\xbfsample_id,")
     assert zipfile.ZipFile(io.BytesIO(made["bundle"][0]())).testzip() is None
     assert made["tiers_svg"][0]().startswith("<svg") and "95 %" in made["tiers_svg"][0]()
+
+
+def test_home_and_traffic_offer_their_charts(filled_app: App, made):
+    filled_app.open("home")
+    assert made["ladder_svg"][0]().startswith("<svg") and made["ladder_svg"][1] == "demo-support-mix-ladder.svg"
+    profile = state.store().traffic.add(profile_of_counts({"faq": 3, "sums": 1}, "A month"))
+    filled_app.open("traffic", profile=profile.id)
+    assert "75 % of requests" in made["mix_svg"][0]() and made["mix_svg"][1] == "a-month-mix.svg"
 
 
 def test_tune_offers_its_chart(filled_app: App, made):

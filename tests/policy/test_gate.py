@@ -109,13 +109,18 @@ def test_on_the_command_line(tierwise, demo, store, tmp_path):  # noqa: F811
     assert ElementTree.parse(xml).getroot().get("failures") == "1"
     assert tierwise("gate", "Bot", "no such run").code == 2
     out = tmp_path / "x"
-    for command in (["report", demo.name, "--out", f"{out}.html"], ["report", "Bot", "--out", f"{out}.html", "--answers"],
+    for command in (["report", demo.name, "--out", f"{out}.html"], ["report", demo.name, "--out", f"{out}.svg"], ["report", "Bot", "--out", f"{out}.html", "--answers"],
                     ["results", demo.name, "--out", f"{out}.xlsx"], ["export-bundle", demo.name, "--out", f"{out}.tierwise.zip"],
                     ["import-bundle", f"{out}.tierwise.zip"]):  # fmt: skip
         done = tierwise(*command)
         assert done.code == 0, (command, done.err)
-    assert "is here already" in done.err
-    for command in (["report", "nothing", "--out", "x"], ["results", demo.name, "--out", f"{out}.doc"], ["import-bundle", f"{out}.html"]):
+    assert "is here already" in done.err and ElementTree.parse(f"{out}.svg").getroot().tag.endswith("svg")
+    for command in (
+        ["report", "Bot", "--out", f"{out}2.svg"],
+        ["report", "nothing", "--out", "x"],
+        ["results", demo.name, "--out", f"{out}.doc"],
+        ["import-bundle", f"{out}.html"],
+    ):
         done = tierwise(*command)
         assert done.code == 2 and done.err.count("\n") == 1 and not (tmp_path / "x.doc").exists(), done.err
 

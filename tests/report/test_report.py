@@ -10,8 +10,9 @@ from tests.conftest import make_matrix
 from tests.report.hostile import PAYLOAD, hostile_run
 from tierwise.grading.grades import matrix
 from tierwise.policy import make_policy
-from tierwise.report import chart_svg, policy_report, run_report
+from tierwise.report import chart_svg, ladder_svg, mix_svg, policy_report, run_report, tiers_svg
 from tierwise.report.markup import Markup, tag, text
+from tierwise.traffic import difference, profile_of_counts
 from tierwise.tuning.tune import tune
 from tierwise.types import Grade, Outcome, Policy, Run, Tier
 
@@ -117,11 +118,29 @@ def test_hostile_text_stays_text(store):
     assert "\x07" not in page.words and "\ufffd" in page.words
 
 
-def test_the_chart_is_a_file_of_its_own(store, demo, tuned):
-    root = ElementTree.fromstring(chart_svg(store, demo, **tuned))
-    kinds = {element.tag.rpartition("}")[2] for element in root.iter()}
-    assert {"title", "style", "text", "polyline", "polygon", "circle"} <= kinds and "script" not in kinds
-    assert ElementTree.fromstring(chart_svg(store, hostile_run(store))) is not None
+def elements(svg: str) -> list[str]:
+    return [element.tag.rpartition("}")[2] for element in ElementTree.fromstring(svg).iter()]
+
+
+def test_every_chart_is_a_file_of_its_own(store, demo, tuned):
+    """The cost-quality chart, each tier's interval, the tiers before routing, and the mix of traffic."""
+    whole = set(elements(chart_svg(store, demo, **tuned)))
+    assert {"title", "style", "text", "polyline", "polygon", "circle"} <= whole
+    ladder, tiers = (elements(svg(store, demo, tuned["matrix"])) for svg in (ladder_svg, tiers_svg))
+    assert ladder.count("polyline") == 1, "the random mix, and no route"
+    assert tiers.count("circle") + tiers.count("polygon") == len(demo.tiers)
+
+    traffic = profile_of_counts({"faq": 6, PAYLOAD: 4}, PAYLOAD)
+    types = difference(traffic, store.evalsets.get(demo.evalset_id)).types
+    alone, beside = (elements(mix_svg(store, traffic, types, prompts)) for prompts in (False, True))
+    ground = 1
+    assert alone.count("rect") == ground + len(types) and beside.count("rect") == ground + 2 * len(types)
+    assert "60 % of requests" in mix_svg(store, traffic, types, True)
+
+    run = hostile_run(store)
+    hostile = [chart_svg(store, run), *(svg(store, run, matrix(store, run.id)) for svg in (ladder_svg, tiers_svg))]
+    for svg in (*hostile, mix_svg(store, traffic, types, True)):
+        assert "script" not in elements(svg) and "HOSTILE" in svg
 
 
 def test_markup_escapes_whatever_is_not_markup():

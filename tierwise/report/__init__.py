@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from tierwise.errors import NotReady
 from tierwise.grading.grades import matrix as graded
 from tierwise.grading.summary import summary
@@ -18,14 +20,17 @@ from tierwise.report.drawn import route, tier_spots
 from tierwise.report.markup import Markup, style, tag
 from tierwise.report.subject import Subject
 from tierwise.store import Store
+from tierwise.traffic import TrafficProfile
 from tierwise.tuning.aims import Aim
 from tierwise.types import OutcomeMatrix, Policy, Run
 
-__all__ = ["chart_svg", "policy_report", "run_report", "tiers_svg"]
+__all__ = ["chart_svg", "ladder_svg", "mix_svg", "policy_report", "run_report", "tiers_svg"]
 
 NOTHING = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 """A page of this kind may load nothing, and has no script to run."""
 STYLE = Path(__file__).with_name("page.css")
+MOST_TYPES = 40
+"""Request types that a chart draws."""
 
 
 def run_report(
@@ -70,6 +75,33 @@ def tiers_svg(store: Store, run: Run, matrix: OutcomeMatrix) -> str:
     store.require("export")
     store.note("exported", "run", run.id, run.name, "chart")
     return pictures.intervals(tier_spots(summary(matrix)), alone=True)
+
+
+def ladder_svg(store: Store, run: Run, matrix: OutcomeMatrix) -> str:
+    """Quality against cost of the tiers alone, before any routing, as an SVG file.
+
+    Raises:
+        NotReady: no tier is both graded and priced.
+    """
+    store.require("export")
+    drawn = route(subject.of_run(store, run, matrix, None, False), summary(matrix))
+    if drawn is None:
+        raise NotReady("No tier of this run is both graded and priced, so quality against cost cannot be drawn.")
+    store.note("exported", "run", run.id, run.name, "chart")
+    return pictures.cost_quality(drawn, alone=True)
+
+
+def mix_svg(store: Store, profile: TrafficProfile, types: pd.DataFrame, prompts: bool) -> str:
+    """The mix of a traffic profile as an SVG file.
+
+    Args:
+        types: request_type, traffic, prompts (shares), as `difference` gives them.
+        prompts: whether there is a prompt set to compare with.
+    """
+    store.require("export")
+    store.note("exported", "traffic", profile.id, profile.name, "chart")
+    shown = types.head(MOST_TYPES).itertuples()
+    return pictures.mix([pictures.Share(r.request_type, r.traffic, r.prompts if prompts else None) for r in shown])
 
 
 def _run(store: Store, run: Run, aim: Aim | None, scorer: str | None, answers: bool, matrix: OutcomeMatrix | None, tuning: Any) -> Subject:

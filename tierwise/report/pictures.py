@@ -104,6 +104,38 @@ def intervals(spots: Sequence[Spot], width: float = 860, alone: bool = False) ->
 SHAPES = ("triangle", "square", "circle", "cross", "diamond")
 
 
+@dataclass(frozen=True)
+class Share:
+    """A request type's share of the traffic and of a prompt set."""
+
+    name: str
+    traffic: float
+    prompts: float | None = None
+    """None where there is no prompt set to compare with."""
+
+
+def mix(shares: Sequence[Share], width: float = 860) -> Markup:
+    """Share of each request type as a bar, and the prompt set's under it, as a file of its own."""
+    left, top, thick = 200.0, 40.0, 14.0
+    both = any(s.prompts is not None for s in shares)
+    step = 2 * thick + 16 if both else thick + 14
+    most = max([0.05, *(max(s.traffic, s.prompts or 0.0) for s in shares)])
+    height = top + step * len(shares) + 8
+    parts = [_word("Share of each request type", left, 18, "start", bold=True)]
+    for k, s in enumerate(shares):
+        y = top + step * k
+        parts.append(_word(_short(s.name), left - 12, y + (thick + 8 if both else thick - 2), "end"))
+        bars = [(s.traffic, ROUTE, "requests"), (s.prompts, REFERENCE, "prompts")]
+        for row, (share, color, of) in enumerate(b for b in bars if b[0] is not None):
+            at = y + row * (thick + 2)
+            long = max(share / most * (width - left - 150), 0.5)
+            parts.append(tag("rect", x=left, y=at, width=float(long), height=thick, rx=2, fill=color))
+            parts.append(_word(f"{figures.percent(share)} of {of}", left + long + 7, at + thick - 3, "start"))
+    return _svg(
+        width, height, "Share of each request type in the traffic" + (" and in the prompt set." if both else "."), join(*parts), True
+    )
+
+
 def _svg(width: float, height: float, says: str, inside: Markup, alone: bool) -> Markup:
     size = {"viewBox": f"0 0 {width:g} {height:g}", "role": "img", "aria_label": says}
     if not alone:

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable
 
+import pandas as pd
 import streamlit as st
 
+from tierwise.traffic import TrafficProfile
 from tierwise.types import OutcomeMatrix, Policy, Run
 from tierwise.ui import links, state
 
@@ -14,6 +16,8 @@ FORMATS = {
     "jsonl": ("JSONL", "Lossless, one object a line", "application/x-ndjson"),
     "parquet": ("Parquet", "Lossless, with types", "application/vnd.apache.parquet"),
 }
+
+AS_PNG = "The chart's own menu has it as PNG."
 
 
 def run_downloads(run: Run, matrix: OutcomeMatrix) -> None:
@@ -56,7 +60,7 @@ def run_downloads(run: Run, matrix: OutcomeMatrix) -> None:
             f"{name}-tiers.svg",
             "image/svg+xml",
             "tiers_svg",
-            "Each tier's mean grade with its interval, as SVG. The chart's own menu has it as PNG.",
+            f"Each tier's mean grade with its interval, as SVG. {AS_PNG}",
         )
         _button(
             "Bundle",
@@ -106,8 +110,36 @@ def chart(run: Run, matrix: OutcomeMatrix, tuning: object) -> None:
         f"{slug(run.name)}-chart.svg",
         "image/svg+xml",
         "chart_svg",
-        "As SVG, with the recommended point and what to expect of it. The chart's own menu has it as PNG, as it stands.",
+        f"As SVG, with the recommended point and what to expect of it. {AS_PNG[:-1]}, as it stands.",
     )
+
+
+def ladder(run: Run, matrix: OutcomeMatrix) -> None:
+    """Quality against cost of the tiers alone, as a file."""
+    store = state.store()
+    if not store.allows("export"):
+        return
+
+    def svg() -> str:
+        from tierwise.report import ladder_svg
+
+        return ladder_svg(store, run, matrix)
+
+    _button("Chart", svg, f"{slug(run.name)}-ladder.svg", "image/svg+xml", "ladder_svg", f"As SVG. {AS_PNG}")
+
+
+def traffic_mix(profile: TrafficProfile, types: pd.DataFrame, prompts: bool) -> None:
+    """The mix of a traffic profile, as a file."""
+    store = state.store()
+    if not store.allows("export"):
+        return
+
+    def svg() -> str:
+        from tierwise.report import mix_svg
+
+        return mix_svg(store, profile, types, prompts)
+
+    _button("Chart", svg, f"{slug(profile.name)}-mix.svg", "image/svg+xml", "mix_svg", f"As SVG. {AS_PNG}")
 
 
 def slug(name: str) -> str:

@@ -10,7 +10,7 @@ from tierwise.traffic import Projection, TrafficProfile, difference, project, re
 from tierwise.tuning.aims import Aim
 from tierwise.tuning.heldout import WIDER_SAVING
 from tierwise.types import OutcomeMatrix, Policy, Run
-from tierwise.ui import figures, parts, question, readings, state
+from tierwise.ui import figures, parts, question, readings, sharing, state
 from tierwise.ui.parts import Figure
 from tierwise.ui.trafficform import KIND_COLUMNS, cells
 
@@ -62,6 +62,7 @@ def mix(profile: TrafficProfile) -> None:
 
         figure = traffic_charts.mix_chart(apart.types, chosen is not None)
         st.altair_chart(figure, key="traffic_mix", alt="Share of each request type in the traffic and in the prompt set")
+        sharing.traffic_mix(profile, apart.types, chosen is not None)
     if not chosen:
         return
     parts.notes(apart.words, icon=":material/warning:")
