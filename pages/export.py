@@ -58,9 +58,9 @@ with left:
         sharing.policy_report(policy)
         links.share_button("policy", policy.id)
     holding.still_holds(policy)
-    watching.keep_watching(policy)
 with below:
     proof(policy)
+    watching.keep_watching(policy)
 with right:
     targets = packing.targets()
     target = st.selectbox("For", list(targets), format_func=lambda name: targets[name].label, key="export_to", bind="query-params")

@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "litellm": ("tierwise/endpoints/models.py", "tierwise/simulation/simulator.py"),
     "ragas": ("tierwise/scorers/ragas.py",),
     "duckdb": ("tierwise/store/",),
-    "altair": ("tierwise/ui/charts.py", "tierwise/ui/traffic_charts.py", "tierwise/report/"),
+    "altair": ("tierwise/ui/charts.py", "tierwise/ui/traffic_charts.py", "tierwise/ui/replay_charts.py", "tierwise/report/"),
 }
 ONLY_INSIDE_FUNCTIONS = ("litellm", "ragas", "sklearn", "scipy", "sacrebleu", "rouge_score", "re2", "jsonschema")
 NEVER_CALLED = {"eval", "exec", "unsafe_allow_html", "ImageColumn"}

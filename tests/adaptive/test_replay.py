@@ -40,6 +40,34 @@ def test_watching_costs_and_changes_nothing_while_nothing_happens(calm):
     assert still.explored == 0
 
 
+def test_what_was_missed_is_kept_along_the_stream(calm, drifting):
+    for done in (calm, drifting):
+        for one in done.lines:
+            turn = round((done.change.at if done.change else 1) * done.n)
+            whole = one.regret * turn + (one.regret_after or 0.0) * (done.n - turn)
+            assert one.along[0][0] == 1 and one.along[-1][0] == done.n
+            assert one.along[-1][1] == pytest.approx(whole / 1000)
+
+
+def test_what_seeing_the_change_takes_at_a_volume(calm, drifting):
+    still, at = line(drifting, "static"), drifting.watch.at(10_000)
+    assert drifting.watch.after > drifting.watch.before + 0.2 and at.pairs_a_day == pytest.approx(10_000 * drifting.watch.down * 0.4)
+    assert at.price_a_day == pytest.approx(at.pairs_a_day * drifting.watch.frontier_usd)
+    assert at.days == pytest.approx(at.pairs / at.pairs_a_day) and at.days == pytest.approx(10 * drifting.watch.at(100_000).days)
+    # the replays themselves agree: pairs until the alarm, over the pairs a request
+    assert at.pairs / (drifting.watch.down * 0.4) == pytest.approx(line(drifting, "watched").delay, rel=0.4)
+    assert still.explored == 0 and calm.watch.after is None and calm.watch.at(10_000).days is None
+    with pytest.raises(BadInput):
+        calm.watch.at(0)
+
+
+def test_a_large_run_is_sampled_and_says_so():
+    told = []
+    done = replay(make_matrix(900, tiers=2, seed=9), runs=2, most=400, policies=(), progress=lambda k, n: told.append((k, n)))
+    assert done.n + done.offline == 400 and done.prompts == 900
+    assert told == [(0, 2), (1, 2)]
+
+
 def test_after_a_change_learners_and_the_alarm_beat_standing_still(drifting):
     still, watched = line(drifting, "static"), line(drifting, "watched")
     assert still.regret_after > 3 * still.regret

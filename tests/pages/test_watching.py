@@ -1,5 +1,7 @@
 """Watching a saved policy from the Export screen."""
 
+import pytest
+
 from tests.pages.conftest import App
 
 
@@ -24,3 +26,52 @@ def test_the_traffic_is_compared_with_the_prompts_tuned_on(filled_app: App):
     filled_app.run()
     filled_app.click("drift_go")
     assert "It holds" in filled_app.badges() or "Look at it" in filled_app.badges()
+
+
+def test_learning_policies_are_replayed_once_and_read_at_any_volume(filled_app: App, monkeypatch):
+    calls = []
+    from tierwise.adaptive import replay
+
+    monkeypatch.setattr("tierwise.adaptive.replay", lambda *a, **k: calls.append(k) or replay(*a, **k))
+    filled_app.open("tune")
+    filled_app.click("save")
+    filled_app.open("export")
+    filled_app.at.session_state["watch"] = "Learning policies"
+    filled_app.run()
+    assert not calls, "nothing is replayed before it is asked for"
+    filled_app.click("replay_go")
+    table = next(d.value for d in filled_app.at.dataframe if "explores" in d.value)
+    assert list(table["line"]) == list("ABCDEFG") and table["policy"][0] == "Static"
+    assert len(filled_app.at.get("vega_lite_chart")) == 1
+    pairs, drop = filled_app.metric("Pairs a day"), filled_app.metric("Drop seen after")
+    filled_app.at.number_input(key="watch_volume").set_value(1_000_000)
+    filled_app.run()
+    assert float(filled_app.metric("Pairs a day").replace(",", "")) > 50 * float(pairs.replace(",", ""))
+    assert filled_app.metric("Drop seen after") != drop
+    assert len(calls) == 1, "a redraw reads what is kept"
+    assert calls[0]["change"].quality == -0.25 and calls[0]["most"] == 3000
+
+    filled_app.at.selectbox(key="replay_tier").set_value("")
+    filled_app.at.multiselect(key="replay_policies").set_value(["greedy:cold:forget"])
+    filled_app.at.number_input(key="replay_budget").set_value(60.0)
+    filled_app.run()
+    assert len(calls) == 1 and any("settings have changed" in c.value for c in filled_app.at.caption)
+    filled_app.click("replay_go")
+    kind, start, options = calls[1]["policies"][0]
+    assert (kind, start) == ("greedy", "cold") and options["forget"] ** 350 == pytest.approx(0.5)
+    assert calls[1]["change"] is None and calls[1]["budget"] == 0.6
+    assert "Drop seen after" not in [m.label for m in filled_app.at.metric]
+
+
+def test_a_policy_that_cannot_be_watched_can_still_be_taken_away(filled_app: App):
+    """Its plan is refused in its own box; the files beside it stand."""
+    filled_app.open("tune")
+    filled_app.at.number_input(key="points").set_value(0.0)
+    filled_app.run()
+    for key in ("t1", "t2"):
+        filled_app.at.slider(key=key).set_value(0.0)
+    filled_app.run()
+    filled_app.click("save")
+    filled_app.open("export")
+    assert "Not ready yet" in filled_app.badges()
+    assert "Download" in [b.label for b in filled_app.buttons()]

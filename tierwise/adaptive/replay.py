@@ -4,7 +4,7 @@ Every tier answered every prompt, so a replay is exact: whatever a policy choose
 prompts come in random order, grades are there at once, and one run's prompts stand for the traffic.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from tierwise.adaptive.alarm import LIMIT, Alarm
 from tierwise.adaptive.bandits import BANDITS, Model, bandit
-from tierwise.adaptive.replayed import STATIC, WATCHED, Line, Replayed
+from tierwise.adaptive.replayed import STATIC, WATCHED, Line, Replayed, Watch
 from tierwise.adaptive.stream import Change, Stream, contexts
 from tierwise.errors import BadInput, NotReady
 from tierwise.types import OutcomeMatrix
@@ -25,6 +25,8 @@ RETUNE = 150
 """Prompts asked of every tier, and paid, after an alarm."""
 STEP = 0.02
 """How fast the price follows the budget."""
+ALONG = 60
+"""Places along the stream at which what was missed so far is kept."""
 
 
 DEFAULT: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
@@ -42,7 +44,7 @@ DEFAULT: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
 def replay(
     matrix: OutcomeMatrix, price: float = PRICE, offline: int | None = None, runs: int = RUNS, change: Change | None = None,
     budget: float | None = None, policies: Sequence[tuple[str, str, Mapping[str, Any]]] = DEFAULT, shadow: float = 0.05,
-    tolerated: float | None = None, seed: int = 0,
+    tolerated: float | None = None, seed: int = 0, most: int | None = None, progress: Callable[[int, int], None] | None = None,
 ) -> Replayed:  # fmt: skip
     """Replay static, watched and learning policies on a graded run.
 
@@ -54,6 +56,8 @@ def replay(
         shadow: share of what `watched` sends down that is also asked of the last tier.
         tolerated: mean loss of what is sent down before `watched` takes it for a change; by default what the offline prompts show plus
             three points.
+        most: prompts at most, drawn at random; without it all of them.
+        progress: called with how many policies are done, and of how many.
 
     Raises:
         NotReady: fewer than 100 complete prompts, or one tier.
@@ -61,6 +65,9 @@ def replay(
     """
     _checked(price, budget, change, matrix.tiers, shadow)
     m = matrix.take(matrix.complete)
+    complete = len(m)
+    if most is not None and complete > most:
+        m = m.take(np.sort(np.random.default_rng(seed).permutation(complete)[:most]))
     if len(m) < FEWEST or len(m.tiers) < 2:
         raise NotReady(f"{len(m)} prompts are graded and priced on {len(m.tiers)} tiers; a replay takes {FEWEST} prompts and two tiers.")
     offline = min(OFFLINE, len(m) // 3) if offline is None else offline
@@ -68,12 +75,17 @@ def replay(
         raise BadInput(f"{offline} prompts before the stream: give a number from 20 to {len(m) - 50}.")
     rng = np.random.default_rng(seed)
     stream = Stream.of(m, offline, runs, change, rng)
-    lines, logged = [], None
-    for name, start, options in (("static", "tuned", {}), ("watched", "tuned", {}), *policies):
+    best = _best(stream, price)
+    lines, logged, watch = [], None, None
+    asked = ((STATIC, "tuned", {}), (WATCHED, "tuned", {}), *policies)
+    for k, (name, start, options) in enumerate(asked):
+        if progress:
+            progress(k, len(asked))
         own = np.random.default_rng(seed + 1)
         if name in (STATIC, WATCHED):
             done = _static(stream, price, budget, shadow if name == WATCHED else 0.0, tolerated, own)
             title = "Static" if name == STATIC else "Static, watched and retuned"
+            watch = watch or _watch(stream, done, shadow, tolerated)
         else:
             learner = bandit(name, options)
             done = _learning(stream, learner, start == "tuned", price, budget, own)
@@ -81,9 +93,9 @@ def replay(
             if name == "epsilon" and start == "tuned" and logged is None:
                 logged = {"x": stream.x[0], "rows": stream.order[0], "tier": done.tier[0], "chance": done.chance[0],
                           "quality": stream.quality[0], "cost": stream.cost[0], "scale": stream.scale}  # fmt: skip
-        lines.append(_line(name, title, start, done, stream, price))
+        lines.append(_line(name, title, start, done, stream, best, price))
     simulated = m.run.simulated or any(t.simulated for t in m.run.tiers)
-    return Replayed(tuple(lines), stream.x.shape[1], offline, runs, price, budget, change, simulated, logged)
+    return Replayed(tuple(lines), stream.x.shape[1], offline, runs, price, budget, change, simulated, watch, complete, logged)
 
 
 @dataclass
@@ -176,13 +188,13 @@ def _serve(
     return at + stop
 
 
-def _predicted(model: Model, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    found = np.einsum("ni,kiy->nky", x, model.weights[0])
+def _predicted(model: Model, x: np.ndarray, run: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    found = np.einsum("ni,kiy->nky", x, model.weights[run])
     return found[..., 0], np.maximum(found[..., 1], 0.0)
 
 
-def _choice(model: Model, x: np.ndarray, price: float) -> np.ndarray:
-    quality, cost = _predicted(model, x)
+def _choice(model: Model, x: np.ndarray, price: float, run: int = 0) -> np.ndarray:
+    quality, cost = _predicted(model, x, run)
     return (quality - price * cost).argmax(1)
 
 
@@ -190,12 +202,12 @@ def _empty(runs: int, n: int) -> _Done:
     return _Done(np.zeros((runs, n), int), np.zeros((runs, n)), np.zeros((runs, n), bool), np.ones((runs, n)), [[] for _ in range(runs)])
 
 
-def _line(name: str, title: str, start: str, done: _Done, s: Stream, price: float) -> Line:
+def _line(name: str, title: str, start: str, done: _Done, s: Stream, best: np.ndarray, price: float) -> Line:
     got = np.take_along_axis(s.quality, done.tier[..., None], 2)[..., 0]
-    worth = got - price * done.paid
-    n, turn = worth.shape[1], s.turn
-    before = _regret(worth, s, slice(0, turn), price) if turn else None
-    after = _regret(worth, s, slice(turn, n), price) if turn < n else None
+    missed = best - (got - price * done.paid)
+    n, turn = missed.shape[1], s.turn
+    before = 1000 * missed[:, :turn].mean(1) if turn else None
+    after = 1000 * missed[:, turn:].mean(1) if turn < n else None
     first = before if before is not None else after
     extra: dict[str, float | None] = {}
     if name == WATCHED:
@@ -204,24 +216,44 @@ def _line(name: str, title: str, start: str, done: _Done, s: Stream, price: floa
         seen = [a - turn for a in late if a is not None]
         extra = {"rang": len(seen) / len(late) if turn < n else None, "delay": float(np.median(seen)) if seen else None,
                  "false_alarms": float(np.mean(early))}  # fmt: skip
+    places = np.unique(np.linspace(1, n, ALONG).astype(int))
+    along = np.cumsum(missed.mean(0))[places - 1]
     return Line(
         name, title, start, float(first.mean()), _error(first), None if after is None else float(after.mean()),
         None if after is None else _error(after), float(got.mean()), float(done.paid.mean() / s.cost[..., -1].mean()),
-        float(done.explored.mean()), **extra,
+        float(done.explored.mean()), **extra, along=tuple(zip(places.tolist(), along.tolist(), strict=True)),
     )  # fmt: skip
 
 
-def _regret(worth: np.ndarray, s: Stream, part: slice, price: float) -> np.ndarray:
-    """(R,) per 1,000 requests, against the linear policy that knew this part's grades."""
-    out = np.empty(len(worth))
-    for r in range(len(worth)):
-        x, quality, cost = s.x[r, part], s.quality[r, part], s.cost[r, part]
-        model = Model(1, quality.shape[1], x.shape[1])
-        model.learn_all(x[None], quality[None], cost[None])
-        best = _choice(model, x, price)
-        rows = np.arange(len(x))
-        out[r] = 1000 * ((quality[rows, best] - price * cost[rows, best]).mean() - worth[r, part].mean())
+def _best(s: Stream, price: float) -> np.ndarray:
+    """(R, n) worth of the linear policy that knew the grades, one for the part before the change and one for the part after it."""
+    runs, n = s.x.shape[:2]
+    out, rows = np.empty((runs, n)), np.arange(n)
+    for part in (slice(0, s.turn), slice(s.turn, n)):
+        if part.start == part.stop:
+            continue
+        model = Model(runs, s.quality.shape[2], s.x.shape[2])
+        model.learn_all(s.x[:, part], s.quality[:, part], s.cost[:, part])
+        for r in range(runs):
+            x, quality, cost = s.x[r, part], s.quality[r, part], s.cost[r, part]
+            choice, at = _choice(model, x, price, r), rows[: len(x)]
+            out[r, part] = quality[at, choice] - price * cost[at, choice]
     return out
+
+
+def _watch(s: Stream, static: _Done, shadow: float, tolerated: float | None) -> Watch:
+    """What the static policy sends down, and loses on it, before and after the change."""
+    got = np.take_along_axis(s.quality, static.tier[..., None], 2)[..., 0]
+    lost, down = s.quality[..., -1] - got, static.tier < s.quality.shape[2] - 1
+    n, told = lost.shape[1], []
+    for part in (slice(0, s.turn), slice(s.turn, n)):
+        sent = down[:, part]
+        told.append((float(sent.mean()) if sent.size else 0.0, float(lost[:, part][sent].mean()) if sent.any() else 0.0))
+    (share, before), (after_share, after) = told
+    if not s.turn:
+        share, before = after_share, after
+    accepted = max(before, 0.0) + 0.03 if tolerated is None else tolerated
+    return Watch(shadow, share, min(accepted, 0.5), before, after if s.turn < n else None, s.scale)
 
 
 def _error(values: np.ndarray) -> float:

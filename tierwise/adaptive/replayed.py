@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tierwise.adaptive.alarm import LIMIT, pairs_to_alarm
 from tierwise.adaptive.stream import Change
+from tierwise.errors import BadInput
 
 STATIC, WATCHED = "static", "watched"
 
@@ -34,11 +36,57 @@ class Line:
     """Of `watched`: median requests from the change to the alarm."""
     false_alarms: float | None = None
     """Of `watched`: share of replays in which it rang before the change."""
+    along: tuple[tuple[int, float], ...] = field(default=(), repr=False)
+    """(request, worth missed by then), mean over the replays; 1 is a right answer in place of a wrong one."""
 
     def to_json(self) -> dict[str, Any]:
         names = ("name", "start", "regret", "regret_se", "regret_after", "regret_after_se", "quality", "spent", "explored", "rang", "delay",
                  "false_alarms")  # fmt: skip
         return {n: getattr(self, n) for n in names}
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What shadow sampling of the static policy costs at a volume, and how soon it would have told."""
+
+    pairs_a_day: float
+    price_a_day: float
+    """US dollars of the last tier's shadow answers; grading them is not counted."""
+    false_alarm_days: float
+    pairs: float | None
+    """Median until the alarm rings after the change; None without one, where it takes nothing, or beyond 20,000 pairs."""
+    days: float | None
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What the static policy sends down, and loses on it."""
+
+    rate: float
+    down: float
+    """Share of requests that are not sent to the last tier."""
+    tolerated: float
+    before: float
+    """Mean loss of what is sent down; the change comes after it."""
+    after: float | None
+    frontier_usd: float
+    """A mean answer of the last tier."""
+
+    def at(self, requests_a_day: float) -> Detection:
+        """At a volume.
+
+        Raises:
+            BadInput: no requests.
+        """
+        if not 0 < requests_a_day < float("inf"):
+            raise BadInput(f"{requests_a_day:g} requests a day: give a number over 0.")
+        a_day = requests_a_day * self.down * self.rate
+        pairs = None
+        if self.after is not None and self.after > self.tolerated:
+            pairs = pairs_to_alarm(round(self.after, 2), round(self.tolerated, 3))[0]
+        return Detection(
+            a_day, a_day * self.frontier_usd, LIMIT / a_day if a_day else float("inf"), pairs, pairs / a_day if pairs and a_day else None
+        )
 
 
 @dataclass(frozen=True)
@@ -55,6 +103,9 @@ class Replayed:
     budget: float | None
     change: Change | None
     simulated: bool
+    watch: Watch
+    prompts: int
+    """That could have been replayed; more than were where a sample was drawn."""
     logged: Mapping[str, Any] | None = field(default=None, repr=False)
     """What epsilon-greedy logged in the first replay, for off_policy.py: x, order, tier, chance, quality, cost."""
 

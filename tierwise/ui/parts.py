@@ -81,13 +81,17 @@ def next_step(label: str, page: str, key: str = "next", icon: str = ":material/a
 
 
 @contextmanager
-def guard() -> Iterator[None]:
-    """Show what a user can mend as a message and stop there; anything else is a bug and is seen as one."""
+def guard(stop: bool = True) -> Iterator[None]:
+    """Show what a user can mend as a message and stop there; anything else is a bug and is seen as one.
+
+    Without `stop` the rest of the screen is drawn, for a part that the rest does not need.
+    """
     try:
         yield
     except TierwiseError as error:
         complain(error)
-        st.stop()
+        if stop:
+            st.stop()
 
 
 def complain(error: TierwiseError) -> None:

@@ -18,7 +18,7 @@ def proof(policy: Policy) -> None:
         "Proof", VIEWS, default=VIEWS[0], required=True, key="proof", label_visibility="collapsed", bind="query-params"
     )
     samples = packing.samples(policy)
-    with st.container(border=True), parts.guard():
+    with st.container(border=True), parts.guard(stop=False):
         {VIEWS[0]: _try, VIEWS[1]: _drill, VIEWS[2]: _check}[view](policy, samples)
 
 

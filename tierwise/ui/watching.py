@@ -4,18 +4,39 @@ import pandas as pd
 import streamlit as st
 
 from tierwise.types import Policy
-from tierwise.ui import figures, parts, state
+from tierwise.ui import figures, parts, replaying, state
 
-VIEWS = ("Plan", "Shadow pairs", "Traffic")
+VIEWS = ("Plan", "Shadow pairs", "Traffic", "Learning policies")
 WORDS = {"holds": ("green", ":material/check:"), "look": ("orange", ":material/visibility:"), "tune again": ("red", ":material/refresh:")}
 
 
 def keep_watching(policy: Policy) -> None:
-    """Shadow sampling planned, its pairs read, and the traffic compared; one at a time."""
-    with st.expander("Keep watching it", icon=":material/monitoring:"):
-        view = st.segmented_control("Watch", VIEWS, default=VIEWS[0], required=True, key="watch", label_visibility="collapsed")
-        with parts.guard():
-            {VIEWS[0]: _plan, VIEWS[1]: _pairs, VIEWS[2]: _traffic}[view](policy)
+    """Shadow sampling planned, its pairs read, the traffic compared, and what learning as one goes would do; one at a time."""
+    st.markdown("**Keep watching it**")
+    view = st.segmented_control(
+        "Watch", VIEWS, default=VIEWS[0], required=True, key="watch", label_visibility="collapsed", bind="query-params"
+    )
+    with st.container(border=True), parts.guard(stop=False):
+        {VIEWS[0]: _plan, VIEWS[1]: _pairs, VIEWS[2]: _traffic, VIEWS[3]: _learning}[view](policy)
+
+
+def _volume() -> tuple[float, float]:
+    """Requests a day and the share shadowed: the same in the two views that ask for them."""
+    a_day = st.number_input("Requests a day", 1, 1_000_000_000, 10_000, 1_000, key="watch_volume", width=160, persist_state="session")
+    rate = st.number_input("Shadowed, %", 0.1, 100.0, 5.0, 1.0, key="watch_rate", width=140, persist_state="session")
+    return a_day, rate / 100
+
+
+@st.fragment
+def _learning(policy: Policy) -> None:
+    with parts.guard(stop=False):
+        st.caption(
+            "Every tier answered every prompt of the run, so policies that learn as they go can be replayed on it as if it were your traffic: "
+            "what they would have served, paid and missed, beside a static policy of the same make."
+        )
+        with st.container(horizontal=True):
+            a_day, rate = _volume()
+        replaying.learning(policy, a_day, rate)
 
 
 def _plan(policy: Policy) -> None:
@@ -23,10 +44,9 @@ def _plan(policy: Policy) -> None:
 
     st.caption("Let the last tier answer a few of the requests sent down as well, and grade both answers: the alarm then sees a loss.")
     with st.container(horizontal=True):
-        a_day = st.number_input("Requests a day", 1, 1_000_000_000, 10_000, 1_000, key="watch_volume", width=160)
-        rate = st.number_input("Shadowed, %", 0.1, 100.0, 5.0, 1.0, key="watch_rate", width=140)
+        a_day, rate = _volume()
         grading = st.number_input("Grading a pair, $", 0.0, 100.0, 0.0, 0.001, format="%.4f", key="watch_grading", width=160)
-    found = plan(policy, a_day, rate / 100, grading_usd=grading)
+    found = plan(policy, a_day, rate, grading_usd=grading)
     row = [
         parts.Figure("Pairs a day", f"{found.pairs_a_day:,.0f}", f"tolerate {found.tolerated * 100:.1f} pts"),
         parts.Figure(
@@ -36,7 +56,7 @@ def _plan(policy: Policy) -> None:
         ),
         parts.Figure("Between false alarms", f"≥ {found.false_alarm_days:,.0f} days", "on average, if nothing changes"),
     ]
-    parts.figures(row, columns=2)
+    parts.figures(row)
     if found.delays:
         frame = pd.DataFrame(
             [
@@ -46,7 +66,7 @@ def _plan(policy: Policy) -> None:
         )
         st.dataframe(frame.round(1), hide_index=True, placeholder="", alt="Days until a loss is seen, by its size")
     if st.button("Write it into the policy", key="watch_save", icon=":material/save:"):
-        kept = state.store().policies.add(with_shadow(policy, rate / 100))
+        kept = state.store().policies.add(with_shadow(policy, rate))
         st.query_params["policy"] = kept.id
         st.rerun()
 
