@@ -32,7 +32,7 @@ parts.header(
 names = {k: v for k, v in ladder.titles().items() if k != ladder.SIMULATED}
 left, right = st.columns([2, 1], gap="medium")
 with right, st.container(border=True):
-    preset = state.choose_endpoint(names)
+    preset = state.choose_by_id("Provider or gateway", names, "endpoint")
     if preset != ladder.OWN:
         from tierwise.endpoints.presets import ENDPOINTS
 

@@ -52,11 +52,12 @@ def test_tune_keeps_router_aim_thresholds_and_volume(visit):
     thumb.press("End")
     v.settle()
     names = ("Quality kept", "Cost per 1,000 requests", "Sent to the top tier")
+    radio(v, "Always the top tier")
     seen = {name: v.metric(name) for name in names}
     again = reopened(visit, v)
     assert {name: again.metric(name) for name in names} == seen
     assert again.page.get_by_role("spinbutton", name="Points of quality").input_value() == "5.0"
-    assert picked(again, "Router") == "Request types"
+    assert picked(again, "Router") == "Request types" and chosen(again, "Always the top tier")
 
 
 def test_compare_keeps_the_view_and_which_prompts_are_shown(visit):
@@ -79,6 +80,18 @@ def test_export_keeps_the_policy_the_target_and_the_proof(visit):
     again = reopened(visit, tune)
     assert chosen(again, "If a provider fails") and "policy=" in again.page.url
     assert picked(again, "For") == "Gateway: LiteLLM proxy"
+
+
+def test_traffic_keeps_what_its_cache_is_asked(visit):
+    v = visit("/traffic?source=Caching")
+    choose(v, "Answers of", "small")
+    v.page.get_by_role("spinbutton", name="False hits tolerated, %").fill("20")
+    v.page.keyboard.press("Enter")
+    v.settle()
+    again = reopened(visit, v)
+    assert picked(again, "Answers of") == "small"
+    assert again.page.get_by_role("spinbutton", name="False hits tolerated, %").input_value() == "20.00"
+    assert again.metric("Saved on this tier") == v.metric("Saved on this tier")
 
 
 @pytest.mark.parametrize(("screen", "view"), [("evalsets", "Shipped sets"), ("traffic", 1)])

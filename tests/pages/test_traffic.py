@@ -104,6 +104,14 @@ def test_a_month_under_a_saved_policy(app: App):
     assert any("nowhere" in t.value for t in at.text)
     assert len(app.primary()) == 1
 
+    volume, first = f"month_volume_{kept.id}", state.store().policies.list()[0].id
+    link = {"profile": kept.id, "policy": first, volume: "5000", "month_overhead": "0.25"}
+    linked = App()
+    at = linked.open("traffic", **link)
+    assert at.number_input(key=volume).value == 5000 and at.number_input(key="month_overhead").value == 0.25
+    assert at.selectbox(key="policy_choice").value == first
+    assert linked.metric("Then paid") != app.metric("Then paid"), "a link reopens its own month"
+
 
 def test_a_hostile_log_is_drawn_as_text(upload: App):
     rows = [{"time": f"2026-09-{1 + i % 9:02d}", "model": f"{PAYLOAD}m", "request_type": f"{PAYLOAD}{i % 2}", "prompt": f"{PAYLOAD}{i}",
@@ -124,3 +132,6 @@ def test_a_cache_is_replayed_on_a_run(filled_app: App):
     assert filled_app.primary() == ["Tune"]
     table = filled_app.at.dataframe[-1].value
     assert table["hits"].is_monotonic_increasing
+    tier = next(s for s in filled_app.at.selectbox if s.label == "Answers of")
+    at = App().open("traffic", source="Caching", cache_tolerated="20", **{tier.key: tier.options[0]})
+    assert at.selectbox(key=tier.key).value == tier.options[0] != tier.value and at.number_input(key="cache_tolerated").value == 20.0

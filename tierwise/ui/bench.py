@@ -192,7 +192,13 @@ def changes(run: Run, tuning, here: tuple[float, ...], recommended: tuple[float,
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown("**Prompts that change tier**", width="content")
         way = st.segmented_control(
-            "Compared with", list(ways), default=list(ways)[-1], required=True, key=f"against_{len(ways)}", label_visibility="collapsed"
+            "Compared with",
+            list(ways),
+            default=list(ways)[-1],
+            required=True,
+            key=f"against_{len(ways)}",
+            label_visibility="collapsed",
+            bind="query-params",
         )
     frame = tunepoints.flips(tuning, ways[way], here)
     if not len(frame):

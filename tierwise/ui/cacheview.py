@@ -31,7 +31,9 @@ def caching(run: Run) -> None:
     """The replay of one tier's answers, with a threshold suggested for the false-hit rate that is tolerated."""
     left, right = st.columns([1, 1], gap="medium")
     with left:
-        tier = st.selectbox("Answers of", [t.name for t in run.tiers], index=len(run.tiers) - 1, key=f"cache_tier_{run.id}")
+        tier = st.selectbox(
+            "Answers of", [t.name for t in run.tiers], index=len(run.tiers) - 1, key=f"cache_tier_{run.id}", bind="query-params"
+        )
     with right:
         tolerated = st.number_input(
             "False hits tolerated, %",
@@ -40,6 +42,7 @@ def caching(run: Run) -> None:
             3.0,
             0.5,
             key="cache_tolerated",
+            bind="query-params",
             help="A hit is false when the kept answer scores worse than the model's own would.",
         )
     with parts.guard():

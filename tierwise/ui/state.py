@@ -123,18 +123,9 @@ def run_in_link() -> Run | None:
 
 def choose_evalset(options: list[EvalSetInfo]) -> EvalSetInfo:
     """The prompt set of this page: the link's, else the newest. `options` is not empty."""
-    by_id = {e.id: e for e in options}
-    wanted = st.query_params.get("set")
-    st.session_state["set_choice"] = wanted if wanted in by_id else options[0].id
-    chosen = st.selectbox(
-        "Prompt set",
-        list(by_id),
-        format_func=lambda i: f"{by_id[i].name} · {by_id[i].size:,} prompts",
-        key="set_choice",
-        on_change=_follow_set,
-    )
+    chosen = choose_by_id("Prompt set", {e.id: f"{e.name} · {e.size:,} prompts" for e in options}, "set")
     remember_evalset(chosen)
-    return by_id[chosen]
+    return next(e for e in options if e.id == chosen)
 
 
 def remember_evalset(evalset_id: str) -> None:
@@ -142,19 +133,18 @@ def remember_evalset(evalset_id: str) -> None:
         st.query_params["set"] = evalset_id
 
 
-def _follow_set() -> None:
-    st.query_params["set"] = st.session_state["set_choice"]
+def choose_by_id(label: str, named: dict[str, str], parameter: str, default: str | None = None, **look) -> str:
+    """One of `named`, which is not empty, by its id: the link's, else the default, else the first; a choice goes into the link.
+
+    A bound selectbox would put the name there, which two may share.
+    """
+    key, wanted = f"{parameter}_choice", st.query_params.get(parameter)
+    st.session_state[key] = wanted if wanted in named else default or next(iter(named))
+    return st.selectbox(label, list(named), format_func=named.get, key=key, on_change=_follow, args=(parameter,), **look)
 
 
-def choose_endpoint(titles: dict[str, str]) -> str:
-    """The preset of the Models screen: the link's, else the first."""
-    wanted = st.query_params.get("endpoint")
-    st.session_state["endpoint_choice"] = wanted if wanted in titles else next(iter(titles))
-    return st.selectbox("Provider or gateway", list(titles), format_func=titles.get, key="endpoint_choice", on_change=_follow_endpoint)
-
-
-def _follow_endpoint() -> None:
-    st.query_params["endpoint"] = st.session_state["endpoint_choice"]
+def _follow(parameter: str) -> None:
+    st.query_params[parameter] = st.session_state[f"{parameter}_choice"]
 
 
 def policy_in_link(options: list[Policy]) -> Policy:
@@ -192,19 +182,10 @@ def grading_session(run: Run) -> GradingSession | None:
 
 def choose_profile(options: list[TrafficProfile]) -> TrafficProfile:
     """The traffic profile of this page: the link's, else the newest. `options` is not empty."""
-    by_id = {p.id: p for p in options}
-    wanted = st.query_params.get("profile")
-    st.session_state["profile_choice"] = wanted if wanted in by_id else options[0].id
-    chosen = st.selectbox(
-        "Traffic",
-        list(by_id),
-        format_func=lambda i: f"{by_id[i].name} · {by_id[i].requests:,} requests · {by_id[i].created_at:%d %b %H:%M}",
-        key="profile_choice",
-        on_change=_follow_profile,
-        label_visibility="collapsed",
-    )
+    named = {p.id: f"{p.name} · {p.requests:,} requests · {p.created_at:%d %b %H:%M}" for p in options}
+    chosen = choose_by_id("Traffic", named, "profile", label_visibility="collapsed")
     st.query_params["profile"] = chosen
-    return by_id[chosen]
+    return next(p for p in options if p.id == chosen)
 
 
 def remember_profile(profile_id: str) -> None:
@@ -217,7 +198,3 @@ def open_profile_view(view: str) -> None:
     """Show the profile just kept; called before the choice of views is drawn."""
     if st.session_state.pop("profile_kept", False):
         st.session_state["source"] = view
-
-
-def _follow_profile() -> None:
-    st.query_params["profile"] = st.session_state["profile_choice"]

@@ -111,12 +111,27 @@ def month(profile: TrafficProfile) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             policy = _choose(policies)
             volume = st.number_input(
-                "Requests a month", min_value=0, value=_whole(profile.per_month), step=1000, key=f"month_volume_{profile.id}", width=180
+                "Requests a month",
+                min_value=0,
+                value=_whole(profile.per_month),
+                step=1000,
+                key=f"month_volume_{profile.id}",
+                width=180,
+                bind="query-params",
             )
             own = st.number_input(
-                "Router's $ per 1,000", 0.0, value=0.0, step=0.05, key="month_overhead", width=180, help="0 for rules and small models"
+                "Router's $ per 1,000",
+                0.0,
+                value=0.0,
+                step=0.05,
+                key="month_overhead",
+                width=180,
+                bind="query-params",
+                help="0 for rules and small models",
             )
-            cache = bool(profile.repeats) and st.toggle("Exact cache first", key="month_cache", help="Answers word-for-word repeats")
+            cache = bool(profile.repeats) and st.toggle(
+                "Exact cache first", key="month_cache", bind="query-params", help="Answers word-for-word repeats"
+            )
         if policy.document.get("simulated"):
             parts.simulated_badge()
         if volume is None:
@@ -216,9 +231,8 @@ def story() -> None:
 
 
 def _choose(policies: list[Policy]) -> Policy:
-    by_id = {p.id: p for p in policies}
-    named = {p.id: f"{p.name} · {p.version}" for p in policies}
-    return by_id[st.selectbox("Policy", list(by_id), format_func=named.get, key="month_policy", width=300)]
+    chosen = state.choose_by_id("Policy", {p.id: f"{p.name} · {p.version}" for p in policies}, "policy", width=300)
+    return next(p for p in policies if p.id == chosen)
 
 
 def _decided(policy: Policy, run: Run) -> tuple[OutcomeMatrix, np.ndarray, np.ndarray, str]:
