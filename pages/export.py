@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from tierwise.ui import figures, holding, links, packing, parts, sharing, state, watching
-from tierwise.ui.evidence import evidence
+from tierwise.ui.evidence import checked_by_people, evidence
 from tierwise.ui.frame import TUNE, require_frame
 from tierwise.ui.proof import proof
 
@@ -53,7 +53,7 @@ with left:
     if policy.id != linked.id:
         state.remember_policy(policy.id)
     st.markdown("**What it was chosen on**")
-    evidence(policy)
+    evidence(policy, checked_by_people(policy))
     with st.container(horizontal=True, gap="small"):
         sharing.policy_report(policy)
         links.share_button("policy", policy.id)

@@ -4,6 +4,7 @@ import pytest
 
 from tests.pages.conftest import App, app_query
 from tierwise.exporters import EXPORTERS
+from tierwise.ui import state
 
 
 @pytest.fixture
@@ -21,6 +22,24 @@ def test_it_opens_on_the_policys_own_file_with_litellm_next(export: App):
     assert export.primary() == ["Download"]
 
 
+def test_the_policys_page_says_where_its_figures_come_from(export: App):
+    document = state.policy_in_link(state.store().policies.list()).document
+    said, (promise, texts) = document["provenance"], (document["certificate"], [t.value for t in export.at.text])
+    for wanted in (
+        "simulated: no real model was called",
+        f"{said['dataset']['n']} prompts",
+        said["dataset"]["sha256"],
+        said["grader"]["scorer"],
+        "the figures are the opinion of the automatic grades",
+        f"{said['prices']['source']}, {said['prices']['date']}",
+        f"a loss of at most {promise['epsilon'] * 100:g} points with {1 - promise['delta']:.0%}".replace("%", " %"),
+        f"Tierwise {said['tool_version']}, to be renewed by {document['expires'][:10]}",
+    ):
+        assert any(wanted in text for text in texts), wanted
+    tiers = next(d.value for d in export.at.dataframe if "share of requests" in d.value)
+    assert list(tiers["model"]) == [t["model"]["litellm_model"] for t in document["tiers"]] and "$ in, 1M" in tiers
+
+
 def test_every_target_is_offered_and_is_packed_or_refused_in_words(export: App):
     assert len(export.at.selectbox(key="export_to").options) == len(list(EXPORTERS))
     for name, entry in EXPORTERS.items():
@@ -33,8 +52,6 @@ def test_every_target_is_offered_and_is_packed_or_refused_in_words(export: App):
 
 
 def test_the_policy_that_is_picked_is_named_by_the_link(export: App):
-    from tierwise.ui import state
-
     newest = state.policy_in_link(state.store().policies.list())
     export.open("tune")
     export.at.text_input(key=next(t.key for t in export.at.text_input if t.label == "Name of the policy")).set_value("Another")

@@ -99,6 +99,15 @@ def test_a_policy_from_elsewhere_says_that_its_run_is_not_here(store, policy, tm
     with Store(tmp_path / "other.duckdb") as other:
         page = harmless(policy_report(other, policy))
     assert "not in this workspace" in page.words and policy.document["digest"] in page.words and "svg" not in page.tags
+    said = policy.document["provenance"]
+    for known in (
+        said["dataset"]["sha256"],
+        said["grader"]["scorer"],
+        said["prices"]["date"],
+        said["run"]["name"],
+        "no real model was called",
+    ):
+        assert known in page.words, known
 
 
 def test_a_run_of_one_tier_is_a_report_without_a_route(store, demo):

@@ -12,6 +12,7 @@ from tierwise.errors import NotReady
 from tierwise.grading.summary import TierSummary
 from tierwise.report import pictures
 from tierwise.report.drawn import route, tier_spots
+from tierwise.report.facts import facts as evidence
 from tierwise.report.markup import Markup, join, tag
 from tierwise.report.subject import Figure, Subject
 from tierwise.tuning import changes
@@ -238,6 +239,8 @@ def provenance(s: Subject) -> Markup:
     if s.run is not None:
         facts.append(("Run", f"{s.run.name} ({s.run.id}), {s.run.kind}, {s.run.created_at:%Y-%m-%d %H:%M} UTC"))
         facts.append(("Prices", _priced(s)))
+    elif s.policy is not None:
+        facts += evidence(s.policy.document)
     if s.tuning is not None:
         at = ", ".join(f"{t:.4g}" for t in s.tuning.chosen.thresholds)
         facts.append(

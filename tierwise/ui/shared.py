@@ -30,8 +30,6 @@ def _policy(found: Shared) -> None:
     parts.header("A shared policy", "Which tier serves a request, and what to expect of it.", simulated=bool(document.get("simulated")))
     parts.plain(f"{policy.name}, version {policy.version}")
     evidence(policy)
-    tiers = pd.DataFrame([{"tier": t.get("name"), "model": t.get("model")} for t in document.get("tiers", [])])
-    st.dataframe(tiers, hide_index=True, placeholder="", alt="Tiers of the policy, cheapest first")
 
 
 def _run(found: Shared) -> None:
