@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from tierwise.ui import comparing, parts, promptmatrix, readings, rescoring, sharing, state, tierpoints, verdicts
+from tierwise.ui import comparing, parts, promptmatrix, readings, rescoring, sharing, sides, state, tierpoints, verdicts
 from tierwise.ui.frame import EVALSETS, RUN, TUNE, require_frame
 
 require_frame()
 
-VIEWS = ["By tier", "By request type", "By prompt", "Human grades", "Scorers"]
+VIEWS = ["By tier", "By request type", "By prompt", "Human grades", "Scorers", "Another run"]
 
 runs = state.graded_runs()
 if not runs:
@@ -36,6 +36,8 @@ elif view == "By prompt":
     promptmatrix.prompt_table(run, matrix)
 elif view == "Scorers":
     rescoring.scorers(run)
+elif view == "Another run":
+    sides.two_runs(run)
 else:
     verdicts.human_grades(run)
 sharing.run_downloads(run, matrix)

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import streamlit as st
 
-from tierwise.ui import figures, holding, links, packing, parts, sharing, state, watching
+from tierwise.ui import figures, holding, links, packing, parts, sharing, sides, state, watching
 from tierwise.ui.evidence import checked_by_people, evidence
 from tierwise.ui.frame import TUNE, require_frame
 from tierwise.ui.proof import proof
@@ -58,6 +58,7 @@ with left:
         sharing.policy_report(policy)
         links.share_button("policy", policy.id)
     holding.still_holds(policy)
+    sides.two_policies(policy, policies)
 with below:
     proof(policy)
     watching.keep_watching(policy)

@@ -1,12 +1,17 @@
 """Downloads on Compare, Export and Tune, and the question whether a policy still holds."""
 
 import io
+import json
 import zipfile
 
 import pytest
 
 from tests.pages.conftest import App
+from tierwise.grading.grades import matrix
+from tierwise.importers.recorded import import_results
+from tierwise.policy import make_policy
 from tierwise.traffic import profile_of_counts
+from tierwise.tuning.tune import tune
 from tierwise.ui import sharing, state
 
 
@@ -64,6 +69,40 @@ def test_export_offers_the_policys_report_and_asks_whether_it_holds(filled_app: 
     filled_app.click("holds_check")
     assert "It holds" in filled_app.badges()
     assert any("fitted and not held-out" in t.value for t in filled_app.at.text)
+    assert filled_app.primary() == ["Download"]
     filled_app.at.number_input(key="holds_rise").set_value(0.0)
     filled_app.click("holds_check")
     assert "It holds" in filled_app.badges() or "It does not hold" in filled_app.badges()
+
+
+def imported(name: str, better: bool):
+    rows = [{"sample_id": str(i), "prompt": f"q{i}", "model": m, "score": float(k or better), "cost_usd": 0.1 + k}
+            for i in range(8) for k, m in enumerate("xy")]  # fmt: skip
+    return import_results(state.store(), "\n".join(map(json.dumps, rows)).encode(), "r.jsonl", name)
+
+
+def test_two_policies_and_two_runs_side_by_side(app: App):
+    app.open("tune")
+    app.click("save")
+    first = state.store().policies.list()[0]
+    run = state.store().runs.get(first.run_id)
+    tuned = tune(matrix(state.store(), run.id), router="table")
+    bold = state.store().policies.add(make_policy(tuned, "Bold", thresholds=(2.0, 2.0)))
+    before, after = imported("Before", False), imported("After", True)
+
+    at = app.open("export", policy=bold.id, beside=first.id, on=run.id, beside_open="true")
+    shown = next(d.value for d in at.dataframe if "against top tier" in d.value)
+    assert list(shown["policy"]) == [f"{p.name}, {p.version}" for p in (bold, first)]
+    assert shown["$ per 1,000"][0] < shown["$ per 1,000"][1] and any("paired by prompt" in c.value for c in at.caption)
+    assert sum("tuned on these very prompts" in t.value for t in at.text) == 2
+    at.selectbox(key="on_choice").set_value(after.id)
+    app.run()
+    assert "That did not work" in app.badges() and app.primary() == ["Download"], "the rest of the screen stands"
+
+    at = App().open("compare", run=before.id, compare_view="Another run", beside=after.id)
+    shown = at.dataframe[-1].value.set_index("tier")
+    assert shown["the other against this"]["x"].startswith("100.0 pts") and shown["n"]["x"] == 8
+    assert shown["this run"]["x"].startswith("0.0 %") and shown["the other"]["x"].startswith("100.0 %")
+    apart = App()
+    apart.open("compare", run=before.id, compare_view="Another run", beside=run.id)
+    assert any("no tier and no prompt in common" in t.value for t in apart.at.text)

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from tierwise.errors import TierwiseError
 from tierwise.types import Policy, Run
 from tierwise.ui import parts, readings, state
 
@@ -16,16 +17,17 @@ def still_holds(policy: Policy) -> None:
             "The policy decides the prompts of a run, best a newer one than it was tuned on. The command `gate` asks the same in CI."
         )
         newest = next((i for i, run in enumerate(runs) if run.id != policy.run_id), 0)
-        by_id = {run.id: run for run in runs}
-        run = by_id[st.selectbox("Run", list(by_id), newest, format_func=lambda i: _named(by_id[i]), key=f"holds_run_{policy.id}")]
+        chosen = state.choose_by_id("Run", {run.id: _named(run) for run in runs}, "holds_on", runs[newest].id)
+        run = next(run for run in runs if run.id == chosen)
         left, right = st.columns(2)
-        loss = left.number_input("Loss of at most, points", 0.0, 100.0, 2.0, 0.5, key="holds_loss")
-        rise = right.number_input("Cost up by at most, %", 0.0, 1000.0, 10.0, 5.0, key="holds_rise")
+        loss = left.number_input("Loss of at most, points", 0.0, 100.0, 2.0, 0.5, key="holds_loss", bind="query-params")
+        rise = right.number_input("Cost up by at most, %", 0.0, 1000.0, 10.0, 5.0, key="holds_rise", bind="query-params")
         if not st.button("Check", key="holds_check", icon=":material/play_arrow:"):
             return
-        with parts.guard():
-            result = _gate(policy, run, loss / 100, rise / 100)
-            _shown(result)
+        try:
+            _shown(_gate(policy, run, loss / 100, rise / 100))
+        except TierwiseError as error:  # the rest of the screen stands
+            parts.complain(error)
 
 
 def _gate(policy: Policy, run: Run, loss: float, rise: float):
