@@ -198,6 +198,19 @@ def _asks(messages):
     return said or _has_part(messages, _IMAGES)
 
 
+def shadowed(document, decision, request_id):
+    """Whether the last tier is to answer a request too, so that both answers can be graded: the policy's share of what was sent below it.
+
+    The same id always gives the same answer. A pinned request is never asked elsewhere.
+    """
+    watch = document.get("shadow")
+    if not watch or decision["tier"] == document["tiers"][-1]["name"]:
+        return False
+    if any(r.get("pin") and decision["why"] == f"rule {r['id']}" for r in document.get("rules", ())):
+        return False
+    return int(hashlib.sha256(str(request_id).encode()).hexdigest()[:13], 16) / 16**13 < watch["rate"]
+
+
 def _decision(document, tier, value, why):
     model = next((t["model"] for t in document["tiers"] if t["name"] == tier), None)
     return {"tier": tier, "model": model.get("litellm_model") if isinstance(model, dict) else model, "score": value, "why": why}

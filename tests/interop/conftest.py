@@ -63,7 +63,8 @@ class Proxy:
         where = ["--config", str(folder / "config.yaml"), "--host", "127.0.0.1", "--port", str(self.port)]
         command = [str(python.with_name("litellm")), *where]
         with self.log.open("wb") as log:
-            self._process = subprocess.Popen(command, env=kept | quiet | environment, cwd=cwd, stdout=log, stderr=subprocess.STDOUT)
+            own = {name: value.replace("{port}", str(self.port)) for name, value in environment.items()}
+            self._process = subprocess.Popen(command, env=kept | quiet | own, cwd=cwd, stdout=log, stderr=subprocess.STDOUT)
 
     @property
     def pid(self) -> int:

@@ -1,6 +1,8 @@
 """A real LiteLLM proxy with the exported pre-call hook decides as `route` does, on every kind of call."""
 
 import json
+import os
+import time
 import urllib.error
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,7 +10,9 @@ import pytest
 
 from tests.interop.test_litellm_gateway import ODD, RULES, THREADS, placeholders, shipped  # noqa: F401
 from tests.policies import SPECS, a_policy
+from tierwise.adaptive import with_shadow
 from tierwise.exporters import export
+from tierwise.importers.results import read_results
 from tierwise.policy import route
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(900)]
@@ -101,3 +105,49 @@ def test_a_failing_tier_falls_back_but_a_pinned_request_does_not(policy, proxy, 
             assert refused.value.code in (500, 503)
     finally:
         upstream.broken = set()
+
+
+@pytest.mark.skipif("TIERWISE_INTEROP_SHADOW" not in os.environ, reason="starts a proxy of its own; set TIERWISE_INTEROP_SHADOW")
+def test_what_is_sent_down_is_asked_of_the_last_tier_too(start_proxy, upstream, tmp_path):
+    """In the proxy itself: plain and streamed calls are paired, by a second call that the caller does not wait for; others are not."""
+    rule = {**RULES[0], "tier": "cheap"}
+    policy = with_shadow(a_policy(3, SPECS["table"], (rule,)), 1.0, tolerated=0.03)
+    export(policy, [], "litellm-hook", tmp_path)
+    file = tmp_path / "pairs.jsonl"
+    shadow = {"TIERWISE_SHADOW_LOG": str(file), "TIERWISE_SHADOW_KEY": "sk-test", "TIERWISE_SHADOW_URL": "http://127.0.0.1:{port}"}
+    proxy = start_proxy(tmp_path, placeholders(tmp_path, upstream.base) | shadow)
+
+    def wait(met) -> None:
+        until = time.monotonic() + 20
+        while time.monotonic() < until and not met():
+            time.sleep(0.1)
+
+    def pairs(n: int) -> list[dict]:
+        wait(lambda: file.exists() and file.read_text().count("\n") >= n)
+        return [json.loads(line) for line in file.read_text().splitlines()]
+
+    upstream.calls.clear()
+    easy = {"model": "auto", "messages": [HARD], "metadata": {"request_type": "easy"}}
+    said, _ = proxy.ask(easy | {"temperature": 0.3})
+    assert said["choices"][0]["message"]["content"] == "answered by test/cheap"
+    first = pairs(1)[0]
+    assert (first["served_output"], first["frontier_output"]) == ("answered by test/cheap", "answered by test/frontier")
+    assert first["messages"] == [HARD] and first["request_type"] == "easy" and first["routed_to"] == "cheap"
+    assert [model for _, model in upstream.calls] == ["test/cheap", "test/frontier"] and upstream.requests[-1][1]["temperature"] == 0.3
+    proxy.ask(easy | {"stream": True})
+    assert pairs(2)[1]["served_output"] == "answered by test/cheap"
+    for other in ({"metadata": {"request_type": "hard"}}, {"metadata": CRITICAL}, {"model": "mid"}):
+        proxy.ask(easy | other)
+    try:
+        upstream.broken = {"test/frontier"}
+        proxy.ask(easy)  # the last tier is down: the caller does not notice, and no fallback's answer is taken for it
+        wait(lambda: "a shadow pair was lost" in proxy.log.read_text())
+        assert "a shadow pair was lost: HTTPError" in proxy.log.read_text() and HARD["content"] not in proxy.log.read_text()
+        upstream.broken = {"test/cheap"}
+        proxy.ask(easy)  # answered by a fallback: no pair
+    finally:
+        upstream.broken = set()
+    proxy.ask(easy)
+    assert len(pairs(3)) == 3
+    found = read_results(file.read_bytes(), "pairs.jsonl")
+    assert not found.problems and list(found.answers) == ["served", "frontier"]

@@ -1,8 +1,13 @@
 """Watching a saved policy from the Export screen."""
 
+import json
+
 import pytest
 
 from tests.pages.conftest import App
+from tests.policies import SPECS, a_policy
+from tierwise.importers.recorded import import_results
+from tierwise.ui import who
 
 
 def test_a_plan_for_shadow_sampling_and_its_place_in_the_policy(filled_app: App):
@@ -75,3 +80,18 @@ def test_a_policy_that_cannot_be_watched_can_still_be_taken_away(filled_app: App
     filled_app.open("export")
     assert "Not ready yet" in filled_app.badges()
     assert "Download" in [b.label for b in filled_app.buttons()]
+
+
+def test_pairs_that_were_graded_as_a_run_are_read_and_a_policy_from_elsewhere_is_not_replayed(empty_app: App):
+    rows = [{"sample_id": str(i), "prompt": f"p{i}", "time": f"2026-11-{1 + i % 20:02d}", "served_output": "a", "frontier_output": "b",
+             "served_score": 0, "frontier_score": 1} for i in range(60)]  # fmt: skip
+    who.whole().policies.add(a_policy(3, SPECS["table"]))
+    run = import_results(who.whole(), "\n".join(map(json.dumps, rows)).encode(), "pairs.jsonl", "pairs", ["served", "frontier"])
+    empty_app.at.session_state["watch"] = "Shadow pairs"
+    empty_app.open("export")
+    next(s for s in empty_app.at.selectbox if s.label == "Graded run of pairs").set_value(run.id)
+    empty_app.run()
+    assert "Tune again" in empty_app.badges() and any("over 60 pairs" in t.value for t in empty_app.at.text)
+    empty_app.at.session_state["watch"] = "Learning policies"
+    empty_app.run()
+    assert any("not in this workspace" in c.value for c in empty_app.at.caption)

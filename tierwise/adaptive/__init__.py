@@ -5,7 +5,7 @@ from tierwise.adaptive.alarm import Alarm, first_alarms, pairs_to_alarm, run_len
 from tierwise.adaptive.bandits import BANDITS
 from tierwise.adaptive.drift import Drift, drift, mix_drift
 from tierwise.adaptive.off_policy import OffPolicy, off_policy
-from tierwise.adaptive.pairs import Pair, read_pairs
+from tierwise.adaptive.pairs import Pair, pairs_of, read_pairs
 from tierwise.adaptive.replay import replay
 from tierwise.adaptive.replayed import Replayed
 from tierwise.adaptive.shadow import Plan, plan, with_shadow
@@ -13,5 +13,5 @@ from tierwise.adaptive.stream import Change
 
 __all__ = [
     "BANDITS", "Alarm", "Change", "Drift", "OffPolicy", "Pair", "Plan", "Replayed", "Standing", "drift", "first_alarms", "mix_drift",
-    "off_policy", "pairs_to_alarm", "plan", "read_pairs", "replay", "run_length", "standing", "with_shadow",
+    "off_policy", "pairs_of", "pairs_to_alarm", "plan", "read_pairs", "replay", "run_length", "standing", "with_shadow",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Shadow pairs from a file: what the served answer and the frontier tier's answer to the same request were graded."""
+"""Shadow pairs, from a file of grades or a graded run: what the served answer and the last tier's to the same request were graded."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,12 +6,15 @@ from datetime import datetime
 from pathlib import PurePath
 from typing import Any
 
-from tierwise.errors import BadInput
+from tierwise.errors import BadInput, NotReady
 from tierwise.evalsets.columns import normal
 from tierwise.importers import cells
 from tierwise.importers.traffic.moments import moments
 from tierwise.tables import Table, read_table
+from tierwise.types import OutcomeMatrix
 
+SIDES = ("served", "frontier")
+"""Tiers of a run that holds pairs, as the LiteLLM hook writes them."""
 NAMES: Mapping[str, tuple[str, ...]] = {
     "served": ("served", "served_grade", "served_score", "routed", "routed_grade", "routed_score", "cheap", "cheap_score"),
     "frontier": ("frontier", "frontier_grade", "frontier_score", "reference", "reference_score", "shadow", "shadow_score"),
@@ -62,6 +65,28 @@ def read_pairs(data: bytes, filename: str) -> list[Pair]:
         raise BadInput(f"{name}: {table.problem(losses[at][0], columns['time'], 'no time; give every pair one, or leave the column out')}")
     found = [Pair(loss, t.to_pydatetime(), k) for (_, loss), t, k in zip(losses, times, kinds, strict=True)]
     return sorted(found, key=lambda pair: pair.at)
+
+
+def pairs_of(matrix: OutcomeMatrix) -> list[Pair]:
+    """Pairs of a graded run with the tiers `served` and `frontier`, in the order of time where its prompts have one (metadata `time`).
+
+    Raises:
+        NotReady: other tiers, or no prompt graded on both.
+    """
+    if set(matrix.tiers) != set(SIDES):
+        raise NotReady(f"A run of shadow pairs has the tiers served and frontier; this one has {', '.join(matrix.tiers)}.")
+    served, frontier = (matrix.quality[:, matrix.tiers.index(name)] for name in SIDES)
+    losses = frontier - served
+    graded = [i for i, loss in enumerate(losses) if loss == loss]
+    if not graded:
+        raise NotReady("No pair has both answers graded yet.")
+    times, wrong = moments([matrix.samples[i].metadata.get("time") for i in graded])
+    known = not wrong and not times.isna().any()
+    found = [
+        Pair(float(losses[i]), t.to_pydatetime() if known else None, matrix.samples[i].request_type)
+        for i, t in zip(graded, times, strict=True)
+    ]
+    return sorted(found, key=lambda pair: pair.at) if known else found
 
 
 def _columns(table: Table, name: str) -> dict[str, str]:

@@ -37,6 +37,7 @@ def _drift_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--prompts", metavar="EVALSET", help="a prompt set drawn from the present traffic")
     p.add_argument("--traffic", metavar="PROFILE", help="a traffic profile: only the mix of request types is compared")
     p.add_argument("--pairs", metavar="FILE", help="shadow pairs: columns served and frontier (grades), or loss; time if known")
+    p.add_argument("--run", metavar="RUN", help="shadow pairs as a graded run with the tiers served and frontier")
     p.add_argument("--tolerated", type=float, metavar="LOSS", help="of routed-down requests; the policy's own setting without it")
 
 
@@ -45,12 +46,17 @@ def _drift_arguments(p: argparse.ArgumentParser) -> None:
 )
 def drift(a: argparse.Namespace, store: Store) -> Result:
     from tierwise.adaptive import drift as compare
-    from tierwise.adaptive import mix_drift, read_pairs, standing
+    from tierwise.adaptive import mix_drift, pairs_of, read_pairs, standing
+    from tierwise.grading.grades import matrix
 
     if a.prompts and a.traffic:
         raise BadInput("Give --prompts or --traffic, not both.")
+    if a.pairs and a.run:
+        raise BadInput("Give --pairs or --run, not both.")
     policy = _policy(store, a.policy)
     pairs = read_pairs(read(a.pairs), Path(a.pairs).name) if a.pairs else ()
+    if a.run:
+        pairs = pairs_of(matrix(store, store.runs.get(a.run).id))
     moved = None
     if a.prompts or a.traffic:
         then = _samples(store, policy)

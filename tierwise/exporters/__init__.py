@@ -42,6 +42,8 @@ class Exporter:
     compile: Callable[[Policy], Compiled]
     group: str = "Gateway"
     """Where it stands in a list of many: one of GROUPS."""
+    shadow: str = ""
+    """How it carries the policy's shadow sampling: ASKS, SAYS, HOLDS, or not at all."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,15 @@ GROUPS = ("File", "Gateway", "API", "Code", "Table")
 Compile = Callable[[Policy], Compiled]
 
 
-def exporter(name: str, title: str, summary: str, group: str = "Gateway") -> Callable[[Compile], Compile]:
+ASKS, SAYS, HOLDS = "asks", "says", "holds"
+"""What a target does with a shadow rate: it asks the last tier too; its file says which requests to ask twice; it has the figures alone."""
+
+
+def exporter(name: str, title: str, summary: str, group: str = "Gateway", shadow: str = "") -> Callable[[Compile], Compile]:
     """Decorator that registers `compile(policy) -> Compiled` as an export target, in one of GROUPS."""
 
     def register(compile: Compile) -> Compile:
-        EXPORTERS.add(name)(Exporter(name, title, summary, compile, group))
+        EXPORTERS.add(name)(Exporter(name, title, summary, compile, group, shadow))
         return compile
 
     return register
@@ -101,7 +107,7 @@ def export(policy: Policy, samples: Iterable[Sample], target: str, out_dir: Path
         files = _write(Path(out_dir), compiled.files)
     except OSError as error:
         raise BadInput(f"Cannot write to {out_dir}: {error.strerror or error}.") from error
-    notes = (*_common_notes(policy), *compiled.notes)
+    notes = (*_common_notes(policy), *_shadow_notes(policy, entry), *compiled.notes)
     return Export(target, files, agreement, len(prompts), over, under, notes)
 
 
@@ -150,6 +156,19 @@ def _common_notes(policy: Policy) -> tuple[str, ...]:
     if document.get("expires", "9") < datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"):
         notes.append(f"Expired on {document['expires'][:10]}: models and prices may have moved since; tune again on fresh outcomes.")
     return tuple(notes)
+
+
+def _shadow_notes(policy: Policy, entry: Exporter) -> tuple[str, ...]:
+    watch = policy.document.get("shadow")
+    if not watch or entry.shadow == HOLDS:
+        return ()
+    last = policy.document["tiers"][-1]["name"]
+    what = f"Shadow sampling ({watch['rate']:.3g} of what is sent below {last})"
+    if entry.shadow == ASKS:
+        return (f"{what}: done by these files once TIERWISE_SHADOW_LOG and TIERWISE_SHADOW_KEY are set; README.txt says how.",)
+    if entry.shadow == SAYS:
+        return (f"{what}: shadowed() in the file says which requests to ask {last} too; your code asks and keeps both answers.",)
+    return (f"{what} is not carried by this target: use litellm-hook, which samples by itself, or ask {last} too in your own code.",)
 
 
 def _spread(samples: list[Sample]) -> list[Sample]:

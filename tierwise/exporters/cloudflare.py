@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tierwise.errors import BadInput
-from tierwise.exporters import Compiled, Request, embedded, exporter
+from tierwise.exporters import SAYS, Compiled, Request, embedded, exporter
 from tierwise.exporters.endpoints import Endpoint, Names, Pin, by_rule, endpoint, heading, pins, unplaced
 from tierwise.types import Policy
 
@@ -25,7 +25,9 @@ TIMEOUT_S, RETRIES = 600, 1
 NOT_SENT = ("timeout", "api_version", "drop_params")
 
 
-@exporter("cloudflare", "Cloudflare AI Gateway", "A dynamic route that goes by metadata, and the file that decides and sends it.")
+@exporter(
+    "cloudflare", "Cloudflare AI Gateway", "A dynamic route that goes by metadata, and the file that decides and sends it.", shadow=SAYS
+)
 def compile(policy: Policy) -> Compiled:
     document = policy.document
     route = _Route(document)

@@ -351,4 +351,13 @@ export function choose(messages, metadata = {}) {
   }
 }
 
+/** Whether the last tier is to answer a request too, so that both answers can be graded. The same id always gives the same answer. */
+export function shadowed(decision, requestId) {
+  const watch = POLICY.shadow;
+  if (!watch || decision.tier === POLICY.tiers.at(-1).name) return false;
+  if (POLICY.rules.some((r) => r.pin && decision.why === `rule ${r.id}`)) return false;
+  const [first, ...rest] = sha256(String(requestId)).slice(0, 6), last = sha256(String(requestId))[6] >> 4;
+  return (rest.reduce((sum, byte) => sum * 256 + byte, first) * 16 + last) / 2 ** 52 < watch.rate;
+}
+
 export default choose;

@@ -7,7 +7,7 @@ The hook names the model group before LiteLLM's router runs, so metadata rules a
 from collections.abc import Sequence
 from pathlib import Path
 
-from tierwise.exporters import Compiled, Request, embedded, exporter
+from tierwise.exporters import ASKS, Compiled, Request, embedded, exporter, litellm_shadow
 from tierwise.exporters.endpoints import by_rule, pins
 from tierwise.exporters.litellm_groups import ALIAS, CONFIG, README, Groups, head
 from tierwise.exporters.litellm_plugin import TOLD
@@ -18,20 +18,31 @@ INSTANCE = "litellm_policy_hook.policy_hook"
 NEEDS = "LiteLLM proxies that have pre-call hooks and model_group_alias, as those of the last years have"
 
 
-@exporter("litellm-hook", "LiteLLM proxy, pre-call hook", "For older LiteLLM versions, many tiers, /v1/messages and /v1/responses.")
+@exporter(
+    "litellm-hook", "LiteLLM proxy, pre-call hook", "For older LiteLLM versions, many tiers, /v1/messages and /v1/responses.", shadow=ASKS
+)
 def compile(policy: Policy) -> Compiled:
     document = policy.document
     groups = Groups(document, pins(document), NEEDS)
     pinned = by_rule(document, groups.pinned)
     about = "What follows is LiteLLM's side: it calls `policy_hook` before every request, and those to the model 'auto' are routed."
     says = f"An answer's header x-litellm-model-group names the group above that served it. Requests to models other than '{ALIAS}' pass."
+    watched = "shadow" in document
+    last = groups.tiers[document["tiers"][-1]["name"]]
     files = {
         CONFIG: groups.config(
             router_settings={"model_group_alias": {ALIAS: groups.default}},
             litellm_settings={"callbacks": [INSTANCE]},
         ),
-        FILE: embedded.source(document, head(document, NEEDS), about, _IMPORT + TOLD + _HOOK, GROUPS=groups.tiers, PINNED=pinned),
-        README: groups.readme(FILE, says=says),
+        FILE: embedded.source(
+            document,
+            head(document, NEEDS),
+            about,
+            _IMPORT + TOLD + _HOOK + (litellm_shadow.HOOK if watched else _INSTANCE),
+            GROUPS=groups.tiers,
+            PINNED=pinned,
+        ),
+        README: groups.readme(FILE, says=f"{says}\n\n{litellm_shadow.readme(document, last)}" if watched else says),
     }
     tier_of = {group: tier for tier, group in groups.tiers.items()} | {group: tier for (tier, _), group in groups.pinned.items()}
 
@@ -96,19 +107,27 @@ def chat(data):
     return [{"role": "system", "content": before}, *found] if before else found
 
 
+def routed(data):
+    """Sends a request to the group that the policy chooses; the decision, or None for a request to another model than 'auto'."""
+    if data.get("model") != "auto":
+        return None
+    found = decide(POLICY, chat(data), told(data.get("litellm_metadata"), data.get("metadata")))
+    data["model"] = place(found, GROUPS)
+    if data["model"] in PINNED.values():
+        data["disable_fallbacks"] = True  # a caller's own fallbacks would undo the pin
+    return found
+
+
 class PolicyHook(CustomLogger):
     """Names the model group of a request to 'auto' before LiteLLM routes it."""
 
     async def async_pre_call_hook(self, user_api_key_dict, cache, data, call_type):
         """The request, sent to the group that the policy chooses."""
-        if data.get("model") != "auto":
-            return data
-        found = decide(POLICY, chat(data), told(data.get("litellm_metadata"), data.get("metadata")))
-        data["model"] = place(found, GROUPS)
-        if data["model"] in PINNED.values():
-            data["disable_fallbacks"] = True  # a caller's own fallbacks would undo the pin
+        routed(data)
         return data
+'''
 
+_INSTANCE = """
 
 policy_hook = PolicyHook()
-'''
+"""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tierwise.errors import BadInput
-from tierwise.exporters import Compiled, Request, embedded, exporter
+from tierwise.exporters import SAYS, Compiled, Request, embedded, exporter
 from tierwise.exporters.endpoints import Endpoint, Names, by_rule, endpoint, heading, pins, unplaced
 from tierwise.exporters.openrouter import PICK
 from tierwise.types import Policy
@@ -25,7 +25,9 @@ BASES = {
 NOT_SENT = ("api_version", "drop_params", "timeout")
 
 
-@exporter("openai-compatible", "OpenAI-compatible APIs", "TokenMix.ai, vLLM, OpenAI: addresses by tier and a small client.", "API")
+@exporter(
+    "openai-compatible", "OpenAI-compatible APIs", "TokenMix.ai, vLLM, OpenAI: addresses by tier and a small client.", "API", shadow=SAYS
+)
 def compile(policy: Policy) -> Compiled:
     document = policy.document
     names, notes = Names(), []

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tierwise.errors import BadInput
-from tierwise.exporters import Compiled, Request, embedded, exporter
+from tierwise.exporters import SAYS, Compiled, Request, embedded, exporter
 from tierwise.exporters.endpoints import Endpoint, Names, Pin, by_rule, endpoint, heading, pins, unplaced
 from tierwise.types import Policy
 
@@ -21,7 +21,9 @@ USUAL_MOST = 3
 """OpenRouter has limited `models` to this many."""
 
 
-@exporter("openrouter", "OpenRouter", "A request template a tier, with fallbacks and provider preferences, and a picker.", "API")
+@exporter(
+    "openrouter", "OpenRouter", "A request template a tier, with fallbacks and provider preferences, and a picker.", "API", shadow=SAYS
+)
 def compile(policy: Policy) -> Compiled:
     document = policy.document
     layout = _Templates(document)

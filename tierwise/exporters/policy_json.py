@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from tierwise.exporters import Compiled, Request, exporter
+from tierwise.exporters import HOLDS, Compiled, Request, exporter
 from tierwise.policy import policy_from_json, route, to_json
 from tierwise.types import Policy
 
 FILE = "policy.json"
 
 
-@exporter("policy-json", "Policy JSON", "The whole policy in one file, with its evidence. It can be loaded again.", "File")
+@exporter("policy-json", "Policy JSON", "The whole policy in one file, with its evidence. It can be loaded again.", "File", shadow=HOLDS)
 def compile(policy: Policy) -> Compiled:
     return Compiled({FILE: to_json(policy)}, _replay)
 

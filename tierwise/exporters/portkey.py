@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tierwise.exporters import Compiled, Request, embedded, exporter, portkey_conditions
+from tierwise.exporters import SAYS, Compiled, Request, embedded, exporter, portkey_conditions
 from tierwise.exporters.endpoints import Endpoint, Names, Pin, endpoint, heading, pin_of, pins, unplaced
 from tierwise.types import Policy
 
@@ -31,7 +31,7 @@ LONGEST = 12_000
 """Characters of a config that still fit, with the metadata, in the 16 KB of headers that Node takes."""
 
 
-@exporter("portkey", "Portkey gateway", "A conditional config and the scorer that fills its metadata.", "Gateway")
+@exporter("portkey", "Portkey gateway", "A conditional config and the scorer that fills its metadata.", "Gateway", shadow=SAYS)
 def compile(policy: Policy) -> Compiled:
     document = policy.document
     layout = _Targets(document)

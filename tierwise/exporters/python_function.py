@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from tierwise.exporters import Compiled, Request, embedded, exporter
+from tierwise.exporters import SAYS, Compiled, Request, embedded, exporter
 from tierwise.exporters.endpoints import heading
 from tierwise.types import Policy
 
 FILE = "tier_policy.py"
 
 
-@exporter("python", "Python function", "One file without dependencies: choose(messages, metadata) gives tier, model and why.", "Code")
+@exporter(
+    "python", "Python function", "One file without dependencies: choose(messages, metadata) gives tier, model and why.", "Code", shadow=SAYS
+)
 def compile(policy: Policy) -> Compiled:
     head = heading(policy.document, "A function on the standard library, for Python 3.10 or newer.")
     about = "What follows is the function to call: `choose(messages, metadata)`."

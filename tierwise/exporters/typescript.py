@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tierwise import evaluator
 from tierwise.errors import BadInput
-from tierwise.exporters import Compiled, Request, exporter
+from tierwise.exporters import SAYS, Compiled, Request, exporter
 from tierwise.exporters.endpoints import heading
 from tierwise.exporters.javascript_patterns import BLANK, PLAIN, WORDLIKE, javascript
 from tierwise.policy.document import readable
@@ -22,7 +22,13 @@ EVALUATOR = Path(__file__).with_name("evaluator.mjs")
 NOTE = "Send metadata values as text, as gateways do: JavaScript cannot tell 1.0 from 1, and writes lists in its own way."
 
 
-@exporter("typescript", "TypeScript function", "An ES module without dependencies, with its types: choose(messages, metadata).", "Code")
+@exporter(
+    "typescript",
+    "TypeScript function",
+    "An ES module without dependencies, with its types: choose(messages, metadata).",
+    "Code",
+    shadow=SAYS,
+)
 def compile(policy: Policy) -> Compiled:
     document = policy.document
     head = heading(document, "An ES module for browsers, Node 18 or newer, Deno, Bun and workers.", "// ")
@@ -98,5 +104,8 @@ export interface Decision {
 
 /** Decide for a request. Metadata is flat, with request_type where it is known; values as text. */
 export declare function choose(messages: ReadonlyArray<Message>, metadata?: Readonly<Record<string, unknown>> | null): Decision;
+
+/** Whether the last tier is to answer the request too, so that both answers can be graded: the policy's shadow rate. */
+export declare function shadowed(decision: Decision, requestId: string): boolean;
 export default choose;
 """

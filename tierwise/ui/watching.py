@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from tierwise.types import Policy
-from tierwise.ui import figures, parts, replaying, state
+from tierwise.ui import figures, parts, readings, replaying, state
 
 VIEWS = ("Plan", "Shadow pairs", "Traffic", "Learning policies")
 WORDS = {"holds": ("green", ":material/check:"), "look": ("orange", ":material/visibility:"), "tune again": ("red", ":material/refresh:")}
@@ -72,13 +72,28 @@ def _plan(policy: Policy) -> None:
 
 
 def _pairs(policy: Policy) -> None:
-    from tierwise.adaptive import read_pairs, standing
+    from tierwise.adaptive import pairs_of, read_pairs, standing
+    from tierwise.adaptive.pairs import SIDES
 
-    st.caption("A file with the grades of both answers, a row a pair: columns served and frontier (0 to 1), time if known.")
+    runs = {r.id: r for r in state.graded_runs() if {t.name for t in r.tiers} == set(SIDES)}
+    chosen = None
+    if runs:
+        chosen = st.selectbox(
+            "Graded run of pairs",
+            list(runs),
+            None,
+            format_func=lambda i: runs[i].name,
+            key=f"pairs_run_{policy.id}",
+            placeholder="or a file, below",
+        )
+    st.caption(
+        "A file with the grades of both answers, a row a pair: columns served and frontier (0 to 1), time if known. The log of the LiteLLM hook "
+        "holds answers: import it under Evalsets as results, grade that run, and choose it here."
+    )
     given = st.file_uploader("Shadow pairs", type=["csv", "tsv", "jsonl", "json", "parquet", "xlsx"], key=f"pairs_{policy.id}")
-    if given is None:
+    if chosen is None and given is None:
         return
-    pairs = read_pairs(given.getvalue(), given.name)
+    pairs = pairs_of(readings.matrix(runs[chosen])) if chosen else read_pairs(given.getvalue(), given.name)
     found = standing(policy, pairs)
     _shown(found)
     low, high = found.loss_ci95
