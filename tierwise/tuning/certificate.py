@@ -58,6 +58,11 @@ class Certificate:
         return {k: getattr(self, k) for k in ("status", "epsilon", "delta", "saving", "prompts_needed")}
 
 
+CROSS_FITTED = 0.8
+"""Share of delta that the band of a cross-fitted path may use: folds that share prompts err together. At the whole of it the band was
+crossed in 8.5 to 13 % of 200 resamples with 1,000 prompts at a nominal 10 %."""
+
+
 @dataclass(frozen=True)
 class Path:
     """Policies from always-frontier to always-cheapest, each read off folds that did not choose it."""
@@ -140,5 +145,5 @@ class Path:
         """cost (per 1,000), quality, low, high, loss, loss_upper: limits that hold for all policies of the path at once."""
         from tierwise.statistics.band import band
 
-        low, high = band(self.evidence, delta)
+        low, high = band(self.evidence, delta * (CROSS_FITTED if self.how == "cross-fitted" else 1))
         return pd.DataFrame({"cost": self.cost_per_1k, "loss": self.loss, "loss_lower": low, "loss_upper": high})
