@@ -53,6 +53,9 @@ def graded(
     return HumanGrades(matrix.samples, matrix.tiers, matrix.weights, matrix.clusters, matrix.quality, {"Ana": given}, codes, drawn, (asks,))
 
 
+RUNS = 20
+
+
 def test_a_lenient_judge_breaks_its_promise_and_people_mend_it():
     _, fresh, right = world(np.random.default_rng(999), 40_000)
 
@@ -61,7 +64,7 @@ def test_a_lenient_judge_breaks_its_promise_and_people_mend_it():
         return (right[:, -1] - right[np.arange(len(right)), tier]).mean() > EPSILON
 
     alone, by_people, savings = 0, 0, []
-    for seed in range(40):
+    for seed in range(RUNS):
         matrix, people, score = judged(seed)
         folded = Folded(matrix, {"r": score}, np.arange(N) % 5, Aim(max_loss=EPSILON))
         path = Path.of(folded, dict.fromkeys(range(5), "r"), "r")
@@ -72,8 +75,8 @@ def test_a_lenient_judge_breaks_its_promise_and_people_mend_it():
         assert found.by == "people" and "100 prompts" in found.label
         savings.append(found.saving or 0.0)
         by_people += found.status == "certified" and broken(found)
-    assert alone / 40 > 0.4
-    assert by_people / 40 <= 0.15 and np.mean(savings) > 0.3
+    assert alone / RUNS > 0.4
+    assert by_people / RUNS <= 0.15 and np.mean(savings) > 0.3
 
 
 @pytest.fixture(scope="module")

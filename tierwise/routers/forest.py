@@ -33,6 +33,7 @@ class Forest:
         )
         model.fit(data.prompts.columns(columns), unit(data.gap), data.weights)
         trees = [as_lists(t.tree_, range(len(columns)), digits=4) for t in model.estimators_]
-        order = model.feature_importances_.argsort()[::-1][:8]
-        lines = [f"{columns[i]}: {100 * model.feature_importances_[i]:.0f}% of what it learned." for i in order]
+        importance = model.feature_importances_  # computed anew at each reading
+        order = importance.argsort()[::-1][:8]
+        lines = [f"{columns[i]}: {100 * importance[i]:.0f}% of what it learned." for i in order]
         return Fitted({"type": "forest", "columns": columns, "trees": trees}, tuple(lines))
