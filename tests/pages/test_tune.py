@@ -15,9 +15,17 @@ def tune(filled_app: App) -> App:
 
 def test_it_opens_solved_for_the_default_aim(tune: App):
     assert tune.at.button(key="reset").disabled
-    below = next(m for m in tune.at.metric if m.label == "Quality kept").delta
-    assert "pts" in below and "n = " in below and "[" in below
-    assert float(below.split(" pts")[0].replace("−", "-")) >= -2.0
+    kept = next(m for m in tune.at.metric if m.label == "Quality kept")
+    assert "pts" in kept.delta and "[" in kept.delta and "held-out" in kept.delta and "n = " in kept.help
+    told = next(c.value for c in tune.at.caption if c.value.startswith("Held-out:"))
+    assert float(told.split("looks like ")[1].split(" pts")[0].replace("−", "-")) >= -2.0, "as seen it keeps the aim"
+    in_words = next(m.value for m in tune.at.markdown if m.value.startswith("**Held-out:**"))
+    assert f"loses {kept.delta.split()[0].lstrip('−')} points" in in_words, "the card and the evidence say the same"
+    tune.at.slider(key="t2").set_value(1.0)
+    tune.run()
+    kept = next(m for m in tune.at.metric if m.label == "Quality kept")
+    assert "as seen" in kept.delta and told not in [c.value for c in tune.at.caption]
+    assert any(c.value.startswith("Moved by hand") for c in tune.at.caption)
     assert {m.label for m in tune.at.metric} == {"Quality kept", "Cost per 1,000 requests", "Saved a month", "Sent to the top tier"}
     assert any("Held-out" in m.value for m in tune.at.markdown)
     assert any("Certificate" in m.value for m in tune.at.markdown)

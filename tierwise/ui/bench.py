@@ -5,11 +5,24 @@ from collections.abc import Sequence
 import streamlit as st
 
 from tierwise.types import OperatingPoint, Run
-from tierwise.ui import figures, findings, limits, mixes, nextsteps, parts, question, readings, sharing, solver, state, tunepoints, ways
+from tierwise.ui import (
+    figures,
+    findings,
+    headline,
+    limits,
+    mixes,
+    nextsteps,
+    parts,
+    question,
+    readings,
+    sharing,
+    solver,
+    state,
+    tunepoints,
+    ways,
+)
 from tierwise.ui.answers import answers_table
 from tierwise.ui.frame import EXPORT
-from tierwise.ui.parts import Figure
-from tierwise.ui.tierpoints import References
 from tierwise.ui.tunepoints import Drawn
 
 FLIPS = 200
@@ -68,7 +81,7 @@ def bench(run: Run) -> None:
             save(tuning, name.strip() or run.name, None if here == recommended else exact)
         point, best = tuning.point(here), tuning.point(recommended)
         with numbers:
-            headline(tuning, drawn.base, point, here, volume)
+            headline.show(tuning, drawn.base, here, recommended, int(volume))
         with left:
             chart(drawn, point, best)
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -85,45 +98,6 @@ def _ladder(run: Run) -> tuple[str, ...]:
     """The tiers chosen among the run's; empty for all of them."""
     chosen = tuple(t for t in st.session_state.get("ladder") or () if t in {tier.name for tier in run.tiers})
     return chosen if len(chosen) > 1 else ()
-
-
-def headline(tuning, base: References, point: OperatingPoint, here: Sequence[float], volume: int) -> None:
-    """Four numbers: what is kept, what it costs, what it saves a month, who answers."""
-    low, high = tunepoints.loss_interval(tuning, here)
-    kept = point.quality / base.frontier.quality if base.frontier.quality else float("nan")
-    saved = volume * (base.frontier.cost - point.cost_per_1k_usd) / 1000
-    top, n = point.share_by_tier[-1], tuning.n
-    parts.figures(
-        [
-            Figure(
-                "Quality kept",
-                figures.percent(kept, 1),
-                f"{figures.points(-point.loss)} {figures.interval(-high, -low, 1)}, n = {n:,}",
-                help="Mean grade as a share of always using the last tier. "
-                "Below it: the difference in points, paired by prompt, with its 95 % interval.",
-            ),
-            Figure(
-                "Cost per 1,000 requests",
-                figures.md(figures.dollars(point.cost_per_1k_usd)),
-                figures.md(f"{figures.percent(-point.saving)} against {figures.dollars(base.frontier.cost)}"),
-                "green" if point.saving > 0 else "gray",
-                help="Against sending every request to the last tier.",
-            ),
-            Figure(
-                "Saved a month",
-                figures.md(figures.dollars(saved)),
-                f"at {volume:,} requests",
-                "green" if saved > 0 else "gray",
-                help="If your traffic looks like this prompt set. Set the requests a month beside the chart.",
-            ),
-            Figure(
-                "Sent to the top tier",
-                figures.percent(top),
-                " · ".join(f"{s:.0%}" for s in point.share_by_tier) + " by tier",
-                help=f"{round(top * n):,} of {n:,} prompts. Below it: the share of every tier, cheapest first.",
-            ),
-        ]
-    )
 
 
 def chart(drawn: Drawn, point: OperatingPoint, best: OperatingPoint) -> None:

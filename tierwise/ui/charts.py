@@ -13,7 +13,7 @@ import pandas as pd
 
 ROUTE, NOW, REFERENCE, SURE = "#0072B2", "#D55E00", "#64748B", "#009E73"
 SHAPES = ("triangle-up", "square", "circle", "cross", "triangle-right", "triangle-down")
-HEIGHT = 470
+HEIGHT, NARROW = 470, 480
 PICK = "pick"
 """Name of the selection that reports the `step` of a clicked frontier point."""
 
@@ -50,7 +50,7 @@ def frontier_chart(
         band: `cost`, `low`, `high`.
         target: the least quality that is aimed at.
         certified: the range of costs for which the promise is shown to hold.
-        others: other ways to choose: `name`, `cost`, `quality`.
+        others: what was read off held-out prompts, the recommended point and other ways to choose: `name`, `cost`, `quality`.
 
     Costs are dollars for 1,000 requests, qualities shares.
     """
@@ -93,7 +93,10 @@ def frontier_chart(
     layers.append(alt.Chart(recommended).mark_point(color=NOW, shape="diamond", filled=True, size=110, opacity=1).encode(x, y))
     layers.append(alt.Chart(now).mark_point(color=NOW, size=300, strokeWidth=3, opacity=1).encode(x, y))
     if others is not None and len(others):
-        layers.append(alt.Chart(others).mark_point(color=SURE, shape="square", size=95, strokeWidth=2.2, opacity=1).encode(x, y))
+        tip = [alt.Tooltip("name:N", title="Held-out"), *TOOLTIP[1:3]]
+        layers.append(
+            alt.Chart(others).mark_point(color=SURE, shape="square", size=95, strokeWidth=2.2, opacity=1).encode(x, y, tooltip=tip)
+        )
     layers.append(_labels(steps, tiers, mix, now, recommended, oracle, target, x, y, y_domain, log, certified=certified, others=others))
 
     # The clickable layer is on top and invisible, so that no label or ring takes the click.
@@ -166,7 +169,9 @@ def _cost_axis(costs: np.ndarray, log: bool) -> alt.X:
     decades = range(math.floor(low - room), math.ceil(high + room) + 1)
     ticks = [m * 10.0**d for d in decades for m in steps if domain[0] <= m * 10.0**d <= domain[1]]
     axis = alt.Axis(values=ticks, format="$~g", grid=False)
-    scale = alt.Scale(type="log", domain=domain, nice=False)
+    # the dearest tier's name stands right of it, and on a narrow chart it takes a larger part of the width
+    narrow = alt.ExprRef(f"width < {NARROW} ? {10 ** (high + 0.2 * (high - low) + room)} : {domain[1]}")
+    scale = alt.Scale(type="log", domain=domain, domainMax=narrow, nice=False)
     return alt.X("cost:Q", title="Cost per 1,000 requests (US dollars, log scale)", scale=scale, axis=axis)
 
 
@@ -284,12 +289,22 @@ def _labels(
     if certified is not None:
         row = {"text": "certified", "cost": min(certified[1], high_x), "quality": y_domain[0], "dx": -4, "dy": -8, "align": "right"}
         rows.append(row | {"color": SURE, "weight": "normal"})
-    mark = {k: alt.ExprRef(f"datum.{k}") for k in ("dx", "dy", "align")}
+    for row in rows:
+        row["wide"] = 6.9 * len(row["text"]) + 4
+    mark = {"dy": alt.ExprRef("datum.dy"), "dx": alt.ExprRef(_inside("-abs(datum.dx)", "abs(datum.dx)", "datum.dx"))}
+    mark["align"] = alt.ExprRef(_inside("'right'", "'left'", "datum.align"))
     return (
         alt.Chart(pd.DataFrame(rows))
         .mark_text(fontSize=12.5, baseline="alphabetic", fontWeight=alt.ExprRef("datum.weight"), **mark)
         .encode(x, y, text="text:N", color=alt.Color("color:N", scale=None, legend=None))
     )
+
+
+def _inside(at_right: str, at_left: str, otherwise: str) -> str:
+    """A Vega expression: places are worked out for a wide chart, and on a narrow one a label that would be cut is turned about."""
+    left = "scale('x', datum.cost) + datum.dx - datum.wide * (datum.align == 'right' ? 1 : datum.align == 'center' ? 0.5 : 0)"
+    right = "scale('x', datum.cost) + datum.dx + datum.wide * (datum.align == 'left' ? 1 : datum.align == 'center' ? 0.5 : 0)"
+    return f"{right} > width ? {at_right} : {left} < 0 ? {at_left} : {otherwise}"
 
 
 def _spot(frame: pd.DataFrame) -> tuple[float, float]:

@@ -155,13 +155,16 @@ def chosen_tiers(tuning: Any, sample_id: str, ways: Mapping[str, Sequence[float]
 
 
 def other_ways(tuning: Any, router: Any) -> pd.DataFrame:
-    """Held-out points of what was measured beside the way chosen: cascades beside a router, the router beside a cascade."""
+    """Held-out points: of the recommended point itself, and of what was measured beside the way chosen (cascades beside a router, the router
+    beside a cascade)."""
     mine = tuning.router.partition(":")[0] == PREFIX
     found = [c for c in tuning.candidates if c.router.partition(":")[0] == PREFIX and not mine]
     best = max(found, key=lambda c: c.worth, default=None)
-    rows = [("a cascade, held-out", best.cost_per_1k_usd, best.quality)] if best else []
+    rows = [("held-out", tuning.heldout.cost_per_1k_usd, tuning.heldout.quality)]
+    if best:
+        rows.append(("cascade", best.cost_per_1k_usd, best.quality))
     if mine and router is not None:
-        rows.append(("router alone, held-out", router.heldout.cost_per_1k_usd, router.heldout.quality))
+        rows.append(("router alone", router.heldout.cost_per_1k_usd, router.heldout.quality))
     return pd.DataFrame(rows, columns=["name", "cost", "quality"])
 
 
