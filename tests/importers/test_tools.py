@@ -230,6 +230,22 @@ def test_datasets_become_prompt_sets(tool):
         assert "1 archived" in parsed.notices[0]
 
 
+def test_an_item_of_hosted_evals_with_all_its_fields():
+    """As the API's reference has it: graders of several scales, a model that failed, an answer in parts."""
+    item = hosted_items()["data"][0] | {"created_at": 1, "eval_id": "e", "run_id": "r"}
+    item["results"] = [
+        {"name": "check", "type": "string_check", "passed": True, "score": 1.0, "sample": None},
+        {"name": "judge", "type": "score_model", "passed": False, "score": 4.5, "sample": {"model": "gpt-judge"}},
+    ]
+    item["sample"] |= {"max_completion_tokens": 2048, "seed": 42, "temperature": 1.0, "top_p": 1.0,
+                       "output": [{"role": "assistant", "content": [{"type": "output_text", "text": "4"}]}]}  # fmt: skip
+    failed = json.loads(json.dumps(item)) | {"datasource_item_id": 7}
+    failed["sample"] |= {"output": [], "error": {"code": "rate_limit", "message": "too many"}}
+    (row, lost) = TOOLS["openai-evals-hosted"]([item, failed]).rows
+    assert (row["output"], row["score"], row["reference"], row["prompt_tokens"]) == ("4", 0.0, "4", 12)
+    assert lost["score"] is None and lost["error"] == "too many"
+
+
 def test_langsmith_lines_too():
     lines = "\n".join(map(json.dumps, PROMPTS["langsmith"]))
     assert len(parse_evalset(lines.encode(), "dataset.jsonl", "theirs").evalset.samples) == 2

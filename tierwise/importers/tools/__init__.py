@@ -5,8 +5,11 @@ A tool is a function from what its file holds to rows, or None where the file is
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import PurePath
 from typing import Any
 
@@ -15,7 +18,7 @@ from tierwise.importers.tools import datasets, inspect_logs, openai_evals, promp
 from tierwise.importers.tools.shape import TOOLS, Row, Taken
 
 MARKS = ((b'"provider"', b'"results"'), (b'"eval"', b'"task"'), (b'"spec"', b'"run_id"'), (b'"datasource_item"',),
-         (b'"inputs"', b'"outputs"'), (b'"expectedOutput"',), (b'"expected_output"',))  # fmt: skip
+         (b'"inputs"', b'"outputs"'), (b"expectedOutput", b"datasetId"), (b'"expectedOutput"',), (b'"expected_output"',))  # fmt: skip
 """What the files of tools hold, each of its own; a file without is not read twice."""
 
 __all__ = ["TOOLS", "Row", "Taken", "joined", "recognise", "translated"]
@@ -69,15 +72,29 @@ def as_lines(rows: Sequence[Row]) -> bytes:
     return b"".join(json.dumps(row, ensure_ascii=True, default=str).encode() + b"\n" for row in kept)
 
 
+def _opened(value: Any) -> Any:
+    """An object or a list written as JSON in a cell of a table, as what it holds; an empty cell as nothing."""
+    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
+        with suppress(ValueError, RecursionError):
+            return json.loads(value)
+    return None if value == "" else value
+
+
 def _content(data: bytes, filename: str) -> Any:
-    """The JSON in a file: its object, or its list, or the list of its lines. None where there is none, or nothing that a tool would say."""
-    if PurePath(filename).suffix.lower() not in (".json", ".jsonl") or not any(all(m in data for m in marks) for marks in MARKS):
+    """The JSON in a file: its object, or its list, or the list of its lines; of a table in CSV, its rows. None where there is none, or
+    nothing that a tool would say."""
+    suffix = PurePath(filename).suffix.lower()
+    if suffix not in (".json", ".jsonl", ".csv") or not any(all(m in data for m in marks) for marks in MARKS):
         return None
     try:
         text = data.decode("utf-8-sig")
+        if suffix == ".csv":
+            lines = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+            return [{name: _opened(cell) for name, cell in line.items()} for line in lines]
         try:
-            return json.loads(text)
+            found = json.loads(text)
+            return [found] if suffix == ".jsonl" and isinstance(found, dict) and "\n" not in text.strip() else found
         except json.JSONDecodeError:
             return [json.loads(line) for line in text.split("\n") if line.strip()]
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, csv.Error):
         return None  # the reader of tables tells what is wrong with it

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tierwise.importers.tools.shape import TOOLS, Row, Taken, chat, words
+from tierwise.importers.tools.shape import TOOLS, Row, Taken, chat, mapping, message, objects, words
 
 ASKED = ("messages", "input", "question", "prompt", "query", "text", "human_input")
 ANSWERED = ("reference", "expected", "answer", "output", "label", "ideal", "response", "generation")
@@ -39,7 +39,8 @@ def _all(found: Any, *names: str) -> bool:
 
 def _row(name: Any, asked: Any, answered: Any, metadata: Any, split: Any) -> Row:
     beside = {k: v for k, v in (metadata if isinstance(metadata, dict) else {}).items() if v is not None}
-    told = chat(_one(asked, ASKED))
+    found = _one(asked, ASKED)
+    told = chat([found] if message(found) else found)
     row: Row = {"input" if k == "prompt" else k: v for k, v in told.items()}
     if isinstance(asked, dict) and len(asked) > 1:
         inside = next((k for k in ASKED if k in asked), None)
@@ -47,8 +48,23 @@ def _row(name: Any, asked: Any, answered: Any, metadata: Any, split: Any) -> Row
     kind = next((beside.pop(k) for k in ("request_type", "category", "topic") if isinstance(beside.get(k), str)), None)
     if isinstance(split, str) and split:
         beside.setdefault("split", split)
-    row |= {"reference": words(_one(answered, ANSWERED)) if answered not in (None, {}, "") else None, "request_type": kind}
+    row |= {"reference": _answer(answered), "request_type": kind}
     return ({"id": str(name)} if name is not None else {}) | row | ({"metadata": beside} if beside else {})
+
+
+def _answer(answered: Any) -> str | None:
+    """The reference answer: a text, the last message, the first choice of a completion, or the first generation of a model."""
+    if isinstance(answered, dict):
+        choice = next(iter(objects(answered.get("choices"))), {})
+        generation = answered.get("generations")
+        while isinstance(generation, list):
+            generation = generation[0] if generation else None
+        inside = choice.get("message") or choice.get("text") or mapping(generation).get("text") or answered.get("messages")
+        answered = inside or _one(answered, ANSWERED)
+    if isinstance(answered, list) and answered and message(answered[-1]):
+        answered = answered[-1]
+    said = message(answered)
+    return (said["content"] if said else words(answered) if answered not in (None, {}, []) else None) or None
 
 
 def _one(value: Any, names: tuple[str, ...]) -> Any:
@@ -57,6 +73,5 @@ def _one(value: Any, names: tuple[str, ...]) -> Any:
         return value
     known = next((k for k in names if k in value), None)
     if known is not None:
-        found = value[known]
-        return found.get("content", found) if isinstance(found, dict) and "role" in found else found
+        return value[known]
     return next(iter(value.values())) if len(value) == 1 else value

@@ -48,11 +48,24 @@ def chat(value: Any) -> Row:
     return {"prompt": words(value) or ""}
 
 
+ROLES = {"human": "user", "ai": "assistant", "system": "system", "tool": "tool"}
+"""Of a message as LangChain writes it."""
+
+
+def message(value: Any) -> dict[str, str] | None:
+    """A message in OpenAI's form, from that or from LangChain's (a `type`, its content beside it or in `data`); None where it is none."""
+    if not isinstance(value, dict):
+        return None
+    role, inside = value.get("role"), mapping(value.get("data")) or value
+    if not isinstance(role, str):
+        role = ROLES.get(value["type"]) if isinstance(value.get("type"), str) and "content" in inside else None
+    return {"role": role, "content": words(inside.get("content")) or ""} if role else None
+
+
 def _messages(value: Any) -> list[dict[str, str]]:
     """The messages of a conversation; empty where it is none."""
-    if not isinstance(value, list) or not value or not all(isinstance(m, dict) and isinstance(m.get("role"), str) for m in value):
-        return []
-    return [{"role": m["role"], "content": words(m.get("content")) or ""} for m in value]
+    found = [message(m) for m in value] if isinstance(value, list) else []
+    return [m for m in found if m] if all(found) else []
 
 
 def number(value: Any) -> float | None:
