@@ -95,7 +95,7 @@ def _logistic(x):
 
 
 def _added(spec, metadata, reading):
-    """What each part of a linear score adds to its intercept: two lists of (name, amount), of features and of terms."""
+    """What each part of a linear score adds to its intercept: names and amounts of features, and those of terms."""
     if id(spec) not in reading.added:
         reading.added[id(spec)] = (_linear if spec["type"] == "linear" else _text_linear)(spec, metadata, reading)
     return reading.added[id(spec)]
@@ -120,18 +120,19 @@ def _linear(spec, metadata, reading):
     def label(term):
         return term.get("name") or term.get("key") or term.get("value") or term["feature"]
 
-    return [(label(term), term["weight"] * _term_value(term, metadata, reading)) for term in spec["terms"]], []
+    parts = spec["terms"]
+    return list(map(label, parts)), [t["weight"] * _term_value(t, metadata, reading) for t in parts], (), ()
 
 
 def _text_linear(spec, metadata, reading):
     known, kind, vocabulary, log = reading.features, metadata.get("request_type"), spec["vocabulary"], math.log
-    named = [(name, weight * known[name]) for name, weight in spec["features"].items()]
-    named.append((f"type {kind}", spec["request_types"].get(kind, 0.0)))
+    named = [weight * known[name] for name, weight in spec["features"].items()]
+    named.append(spec["request_types"].get(kind, 0.0))
     counts = reading.counted(vocabulary)
     rows = [vocabulary[t] for t in counts]
     sizes = [(1 + log(n)) * row[0] for n, row in zip(counts.values(), rows, strict=True)]
     norm = math.sqrt(sum([v * v for v in sizes])) or 1.0
-    return named, [(t, v / norm * row[1]) for t, v, row in zip(counts, sizes, rows, strict=True)]
+    return [*spec["features"], f"type {kind}"], named, counts, [v / norm * row[1] for v, row in zip(sizes, rows, strict=True)]
 
 
 def _largest(pair):
@@ -142,10 +143,11 @@ def contributions(spec, messages, metadata=None, reading=None, most=None):
     """What moved a linear score away from its intercept: [(label, amount on the scale of the link)], largest first, `most` of them."""
     metadata, reading, out = metadata or {}, reading or Reading(messages), []
     if spec["type"] in ("linear", "text_linear"):
-        named, found = _added(spec, metadata, reading)
+        names, amounts, found, of_terms = _added(spec, metadata, reading)
+        found = zip(found, of_terms, strict=True)
         if most is not None:
             found = heapq.nsmallest(most, found, _largest)
-        out = named + [(f"'{t}'", amount) for t, amount in found]
+        out = [*zip(names, amounts, strict=True), *((f"'{t}'", amount) for t, amount in found)]
     elif spec["type"] == "mean":
         for member in spec["members"]:
             of_member = contributions(member["spec"], messages, metadata, reading, most)
@@ -169,7 +171,8 @@ def _raw(spec, messages, metadata, reading):
     if kind == "rules":
         return next((r["score"] for r in spec["rules"] if matches(r["when"], messages, metadata, reading)), spec["default"])
     if kind in ("linear", "text_linear"):
-        total = spec["intercept"] + math.fsum([amount for part in _added(spec, metadata, reading) for _, amount in part])
+        _, named, _, of_terms = _added(spec, metadata, reading)
+        total = spec["intercept"] + math.fsum([*named, *of_terms])
         return total if spec.get("link") == "identity" else _logistic(total)
     if kind in ("tree", "forest"):
         known, request_type = reading.features, metadata.get("request_type")
@@ -216,9 +219,10 @@ def _decision(document, tier, value, why):
     return {"tier": tier, "model": model.get("litellm_model") if isinstance(model, dict) else model, "score": value, "why": why}
 
 
-def decide(document, messages, metadata=None):
+def decide(document, messages, metadata=None, explain=True):
     """Tier, model, score and a sentence of why: rules first, then the score against the thresholds.
 
+    What weighed most is left out of the sentence without `explain`, which a gateway that does not show it saves.
     Whatever goes wrong inside gives `on_error_tier` (or `default_tier`): a gateway must answer.
     """
     try:
@@ -238,7 +242,7 @@ def decide(document, messages, metadata=None):
                 break
             below = step["lt"]
         reason = f"score {value:.3f} is " + (f"under {step['lt']:.3f}" if "lt" in step else f"at least {below:.3f}")
-        most = contributions(document["score"], messages, metadata, reading, 3)
+        most = contributions(document["score"], messages, metadata, reading, 3) if explain else ()
         leading = [f"{label} {amount:+.2f}" for label, amount in most if amount]
         return _decision(document, step["tier"], value, reason + (f"; most weight: {', '.join(leading)}" if leading else ""))
     except Exception as error:

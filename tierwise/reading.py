@@ -5,6 +5,7 @@ Like `tierwise/evaluator.py`, which says what is done with it, this is written w
 
 import itertools
 import math
+import operator
 import re
 from collections import Counter
 from functools import cached_property, lru_cache
@@ -31,13 +32,14 @@ _GROUPS = {name: frozenset(words.split()) for name, words in KEYWORDS.items()}
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+(?:[.,]\d+)*")
 _PLAIN_WORD = re.compile(r"[a-z]+(?:['’][a-z]+)*|[0-9]+(?:[.,][0-9]+)*")
 _OPENING = r"\n[^\S\n]*(?:def|class|import|from|return|function|const|let|var|public|#include|SELECT)\b"
-_CODE = tuple(map(re.compile, ("```", _OPENING, r"[=!](?:=|(?<==)>)", r"\(\)(?<=\w\(\))")))
-_CODE_END, _TWICE = re.compile(r"[;{}]\s*$", re.M), re.compile(_OPENING + r"\(\)")
+_CODE = tuple(map(re.compile, ("```", _OPENING, r"\(\)(?<=\w\(\))")))
+_EQUALS, _CODE_END, _TWICE = re.compile(r"[=!](?:=|(?<==)>)"), re.compile(r"[;{}]\s*$", re.M), re.compile(_OPENING + r"\(\)")
 _SUM, _PLAIN_SUM = re.compile(r"\d\s*[-*/]\s*\d"), re.compile(r"[0-9]\s*[-*/]\s*[0-9]")
 _TEX = re.compile(r"\\[a-zA-Z]+")
 _OPTION = re.compile(r"\n[^\S\n]*\(?[A-Ja-j][.):](?=\s)")
 _LIST = re.compile(r"\n[^\S\n]*(?:[-*•]|\d{1,3}[.)])(?=\s)")
 _SENTENCE = re.compile(r"[.!?。！？](?:\s|$)")
+_BLANKS = {i: " " for i in range(128) if chr(i).isspace()}
 _JSON_WORD, _JSON = re.compile(r"\bjson\b", re.I), re.compile(r"[{\[]\s*\"")
 _BLANK = re.compile(r"_{3,}|\.{4,}")
 _ASCII = bytes(range(128))
@@ -109,27 +111,32 @@ def features(messages, metadata=None, reading=None):
     whole, found, counts = reading.text, reading.words, reading.counts
     text, log = _clip(whole), math.log1p
     size, count = max(len(text), 1), max(len(found), 1)
-    letters = {w: n for w, n in counts.items() if not w[0].isdigit()}
-    alphabetic = sum(letters.values())
-    numbers = len(found) - alphabetic
+    digits = {w: counts[w] for w in counts if w[0].isdigit()}
+    numbers = sum(digits.values())
+    alphabetic = len(found) - numbers
+    length = sum(map(operator.mul, map(len, counts), counts.values())) - sum([len(w) * n for w, n in digits.items()])
+    long_words = sum([n for w, n in counts.items() if len(w) > 8 and w not in digits])
     rare, lines, fresh = _rare(text), text.split("\n"), "\n" + text
     plain = text.encode("ascii", "ignore")
 
     def many(characters, also):
         return len(plain) - len(plain.translate(None, characters)) + sum(map(also, rare))
 
-    def marks(*patterns):
-        return sum(len(p.findall(fresh)) for p in patterns)
+    def marks(*patterns, where=("",)):
+        """How often patterns are found in a text that has one of these marks at all."""
+        return sum(len(p.findall(fresh)) for p in patterns) if any(map(text.__contains__, where)) else 0
 
     out = {
         "log_tokens": log(tokens(whole)),
         "numbers": log(numbers),
         "number_share": numbers / count,
         "digit_share": many(_DIGITS, str.isdigit) / size,
-        "largest_number": max((_magnitude(w) for w in counts if w not in letters), default=0.0),
-        "decimals": log(sum(n for w, n in counts.items() if "." in w)),
+        "largest_number": max(map(_magnitude, digits), default=0.0),
+        "decimals": log(sum([n for w, n in digits.items() if "." in w])),
         "money_percent": log(sum(map(text.count, MONEY))),
-        "code_marks": log(marks(*_CODE, _CODE_END) - (marks(_TWICE) if "()" in text else 0)),
+        "code_marks": log(
+            marks(*_CODE) + marks(_EQUALS, where=("==", "!=", "=>")) + marks(_CODE_END, where=";{}") - marks(_TWICE, where=("()",))
+        ),
         "maths_marks": log(many(_MATHS, _RARE_MATHS.__contains__) + marks(_TEX, _SUM if any(map(str.isdecimal, rare)) else _PLAIN_SUM)),
         "question_marks": log(text.count("?") + text.count("？")),
         "opens_what": float(bool(found) and found[0] in ("what", "which", "who", "when", "where")),
@@ -137,9 +144,9 @@ def features(messages, metadata=None, reading=None):
         "blanks": log(len(_BLANK.findall(text)) if "___" in text or "...." in text else 0),
         "lines": log(len(lines)),
         "longest_line": log(max(map(len, lines))),
-        "sentences": log(len(_SENTENCE.findall(text))),
-        "word_length": sum(len(w) * n for w, n in letters.items()) / max(alphabetic, 1),
-        "long_words": sum(n for w, n in letters.items() if len(w) > 8) / count,
+        "sentences": log(_sentences(text)),
+        "word_length": length / max(alphabetic, 1),
+        "long_words": long_words / count,
         "distinct_words": len(counts) / count,
         "capitals": many(_CAPITALS, str.isupper) / size,
         "non_ascii": len(rare) / size,
@@ -153,6 +160,13 @@ def features(messages, metadata=None, reading=None):
     for name, group in _GROUPS.items():
         out[name] = log(sum([counts[w] for w in group if w in counts]))
     return out
+
+
+def _sentences(text):
+    if not text.isascii():
+        return len(_SENTENCE.findall(text))
+    even = text.translate(_BLANKS)
+    return sum(map(even.count, (". ", "! ", "? "))) + (text[-1:] in (".", "!", "?"))
 
 
 def _asks_json(text):
@@ -177,7 +191,7 @@ class Reading:
     """A request read at most once, however many rules and parts of a score ask."""
 
     def __init__(self, messages):
-        self.messages, self.text, self.added = messages, request_text(messages), {}
+        self.messages, self.text, self.added, self.tallies = messages, request_text(messages), {}, []
         self.tokens = tokens(self.text)
 
     @cached_property
@@ -200,9 +214,17 @@ class Reading:
     def single(self):
         return _zeros(self.words, self.counts)
 
+    @cached_property
+    def pairs(self):
+        return list(map(" ".join, itertools.pairwise(self.single)))
+
     def counted(self, vocabulary):
-        """How often each term of a vocabulary occurs, in the order of `terms`."""
-        single, known = self.single, vocabulary.__contains__
-        found = Counter(filter(known, single))
-        found.update(filter(known, map(" ".join, itertools.pairwise(single))))
+        """How often each term of a vocabulary occurs, in the order of `terms`; parts of a score mostly share theirs."""
+        for known, found in self.tallies:
+            if known.keys() == vocabulary.keys():
+                return found
+        distinct = self.counts if self.single is self.words else Counter(self.single)
+        found = Counter({w: distinct[w] for w in distinct if w in vocabulary})
+        found.update(filter(vocabulary.__contains__, self.pairs))
+        self.tallies.append((vocabulary, found))
         return found

@@ -111,7 +111,7 @@ def routed(data):
     """Sends a request to the group that the policy chooses; the decision, or None for a request to another model than 'auto'."""
     if data.get("model") != "auto":
         return None
-    found = decide(POLICY, chat(data), told(data.get("litellm_metadata"), data.get("metadata")))
+    found = decide(POLICY, chat(data), told(data.get("litellm_metadata"), data.get("metadata")), explain=False)
     data["model"] = place(found, GROUPS)
     if data["model"] in PINNED.values():
         data["disable_fallbacks"] = True  # a caller's own fallbacks would undo the pin

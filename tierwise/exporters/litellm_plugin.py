@@ -48,7 +48,7 @@ class PolicyClassifier:
 
     async def classify(self, context):
         """Decide by the policy."""
-        return place(decide(POLICY, context.structured_messages, told(context.metadata)), SLOTS)
+        return place(decide(POLICY, context.structured_messages, told(context.metadata), explain=False), SLOTS)
 
 
 classifier = PolicyClassifier()
