@@ -1,10 +1,12 @@
 """From the first paint to a file for the gateway, in a real browser."""
 
 import json
+import os
 
 import pytest
 
 from tests.e2e.conftest import Server
+from tests.e2e.test_links import choose
 from tierwise.policy import policy_from_json
 
 pytestmark = pytest.mark.e2e
@@ -161,3 +163,47 @@ def test_a_run_goes_on_when_its_page_is_closed(visit, tmp_path):
     v.page.close()
     again = visit(link.removeprefix(v.server.url))
     again.page.get_by_text("180 of 180 answers").wait_for()
+
+
+@pytest.mark.skipif("TIERWISE_E2E_LONG" not in os.environ, reason="four tunings in a row; set TIERWISE_E2E_LONG")
+def test_a_traffic_log_a_pin_and_a_cascade_chosen_on_tune_are_in_the_file(visit, tmp_path):
+    kinds = ["contract_qa"] * 90 + ["classification"] * 8 + ["extraction"] * 2
+    rows = [f"2026-11-{1 + i % 14:02d}T10:00:00Z,gpt-4o,{kind},0.002,300,80" for i, kind in enumerate(kinds)]
+    path = tmp_path / "night.csv"
+    path.write_text("\n".join(["timestamp,model,request_type,cost,prompt_tokens,completion_tokens", *rows]))
+    v = visit("/traffic?source=Upload+a+log")
+    v.page.set_input_files("input[type=file]", path)
+    v.click("Keep this profile")
+    v.open("/tune")
+    seen = [v.metric("Cost per 1,000 requests")]
+    choose(v, "Traffic", "night · 100 requests")
+    seen.append(v.metric("Cost per 1,000 requests"))
+    assert "A month of this traffic" in v.text()
+
+    v.page.get_by_role("button", name="Limits and pins").click()
+    grid = v.page.locator("[data-testid=stPopoverBody] [data-testid=stDataFrame]")
+    grid.wait_for()
+    v.page.wait_for_timeout(400)
+    box = grid.bounding_box()
+    v.page.mouse.dblclick(box["x"] + box["width"] - 40, box["y"] + 52)  # the first type's cell of "always to"
+    v.page.wait_for_timeout(400)
+    v.page.keyboard.type("large")
+    v.page.keyboard.press("Enter")
+    v.page.get_by_text("1 request type pinned").wait_for()
+    v.page.keyboard.press("Escape")
+    v.page.get_by_role("radio", name="Cascade").click()
+    v.page.get_by_text("asked again").wait_for()
+    v.settle()
+    seen.append(v.metric("Cost per 1,000 requests"))
+    assert len(set(seen)) == 3, seen
+
+    v.click("Save policy")
+    v.title("Export")
+    with v.page.expect_download() as coming:
+        v.page.get_by_role("button", name="Download").first.click()
+    coming.value.save_as(tmp_path / "policy.json")
+    document = policy_from_json((tmp_path / "policy.json").read_bytes()).document
+    assert document["cascade"]["calls"] and document["provenance"]["traffic"]["name"] == "night"
+    (rule,) = document["rules"]
+    assert rule["tier"] == "large" and rule["pin"] == {"allow_fallbacks": False} and len(rule["when"]["request_type"]) == 1
+    assert v.outside == [] and v.errors == []
