@@ -154,8 +154,12 @@ def test_the_commands(demo, store, tmp_path, capsys):
     assert main(["drift", "demo policy", "--pairs", str(file), "--json", "-"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["standing"] == "holds" and told["alarm"]["pairs"] == 60
-    assert main(["adapt", demo.id, "--runs", "2", "--change", f"{demo.tiers[0].name}=-0.3@0.4", "--json", "-"]) == 0
+    assert (
+        main(["adapt", demo.id, "--runs", "2", "--change", f"{demo.tiers[0].name}=-0.3@0.4", "--requests-a-day", "5000", "--json", "-"])
+        == 0
+    )
     told = json.loads(capsys.readouterr().out)
     assert told["simulated"] and told["change"]["at"] == 0.4 and len(told["policies"]) > 5
+    assert told["watching"]["requests_a_day"] == 5000 and told["watching"]["pairs_a_day"] > 0
     assert main(["adapt", demo.id, "--change", "nonsense"]) == 2
     assert "TIER=QUALITY" in capsys.readouterr().err

@@ -52,7 +52,8 @@ class Detection:
     pairs_a_day: float
     price_a_day: float
     """US dollars of the last tier's shadow answers; grading them is not counted."""
-    false_alarm_days: float
+    false_alarm_days: float | None
+    """At most one false alarm in so many days, on average; None where nothing is sent down."""
     pairs: float | None
     """Median until the alarm rings after the change; None without one, where it takes nothing, or beyond 20,000 pairs."""
     days: float | None
@@ -85,7 +86,7 @@ class Watch:
         if self.after is not None and self.after > self.tolerated:
             pairs = pairs_to_alarm(round(self.after, 2), round(self.tolerated, 3))[0]
         return Detection(
-            a_day, a_day * self.frontier_usd, LIMIT / a_day if a_day else float("inf"), pairs, pairs / a_day if pairs and a_day else None
+            a_day, a_day * self.frontier_usd, LIMIT / a_day if a_day else None, pairs, pairs / a_day if pairs and a_day else None
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from tierwise.cli.command import Result, command, read, say
@@ -82,6 +83,9 @@ def _adapt_arguments(p: argparse.ArgumentParser) -> None:
     p.add_argument("--offline", type=int, metavar="N", help="prompts graded on every tier before the stream")
     p.add_argument("--shadow", type=float, default=0.05, help="rate of shadow sampling of the watched policy")
     p.add_argument("--runs", type=int, default=12, help="replays in other orders")
+    p.add_argument(
+        "--requests-a-day", type=float, default=10_000, metavar="N", help="for the days until the change is seen, and their price"
+    )
     p.add_argument("--scorer", help="whose grades count")
     p.add_argument("--seed", type=int, default=0)
 
@@ -106,7 +110,10 @@ def adapt(a: argparse.Namespace, store: Store) -> Result:
         )
         text.append(f"  {line.title} ({line.start}): misses {line.regret:.1f} ± {line.regret_se:.1f} per 1,000{after}; quality {line.quality:.1%}, "
                     f"spends {line.spent:.0%} of always-frontier, explores {line.explored:.1%}")  # fmt: skip
-    return Result(done.to_json() | {"run": found.id}, "\n".join([*text, *(f"  {w}" for w in done.words)]))
+    at = done.watch.at(a.requests_a_day)
+    seen = "" if at.days is None else f"; the change is seen after {at.days:.1f} days (median, simulated)"
+    text += [*(f"  {w}" for w in done.words), f"  At {a.requests_a_day:,.0f} requests a day: {at.pairs_a_day:,.0f} shadow pairs, ${at.price_a_day:,.2f} a day{seen}."]  # fmt: skip
+    return Result(done.to_json() | {"run": found.id, "watching": {"requests_a_day": a.requests_a_day} | asdict(at)}, "\n".join(text))
 
 
 def _change(text: str | None):
