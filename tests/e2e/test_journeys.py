@@ -140,10 +140,9 @@ def test_reading_a_prompt_shows_what_each_tier_answered(visit):
     assert {"small", "medium", "large"} <= set(drawer.inner_text().split())
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("screen", ["", *SCREENS])
-def test_a_narrow_window_does_not_scroll_sideways(visit, screen, dark):
-    v = visit(f"/{screen}", width=390, dark=dark)
+def test_a_narrow_window_does_not_scroll_sideways(visit, screen):
+    v = visit(f"/{screen}", width=390)
     assert v.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert v.errors == []
 
