@@ -4,7 +4,7 @@ import pytest
 
 from tests.pages.conftest import App
 from tests.runs.provider import Provider
-from tierwise.ui import state
+from tierwise.ui import packing, state
 
 
 @pytest.fixture
@@ -30,6 +30,16 @@ def test_a_prompt_is_decided_with_its_reason(export: App):
 
     wanted = route(policy, {"prompt": "Prove step by step that the sum of two odd numbers is even."})
     assert wanted.tier in said and any(wanted.why in t for t in said)
+    last = policy.document["thresholds"][-1]["tier"]
+    assert any(t.startswith("Thresholds: ") and t.endswith(f"else {last}") for t in said)
+
+    picker = at.selectbox(key=f"pick_{policy.id}")
+    picker.set_value(state.store().evalsets.get(state.store().runs.get(policy.run_id).evalset_id).samples[3].id)
+    at = export.run()
+    picked = packing.samples(policy)[3].chat()[-1]["content"]
+    assert at.text_area(key=f"try_{policy.id}").value == picked
+    decided = route(policy, {"prompt": picked})
+    assert any(decided.why in t.value for t in at.text)
 
 
 def test_an_outage_is_walked_through(export: App):

@@ -25,9 +25,9 @@ def made(monkeypatch) -> dict:
     found: dict = {}
     plain = sharing._button
 
-    def noted(label, data, filename, mime, key, says):
+    def noted(label, data, filename, mime, key, says, **look):
         found[key] = (data, filename, mime)
-        plain(label, data, filename, mime, key, says)
+        plain(label, data, filename, mime, key, says, **look)
 
     monkeypatch.setattr(sharing, "_button", noted)
     return found

@@ -134,11 +134,11 @@ def tiers(s: Subject, rows: list[TierSummary]) -> Markup | None:
     priced = s.run.params.get("prices") or {}
     body, last = [], rows[-1].tier
     for tier, r in zip(s.run.tiers, rows, strict=True):
-        from_last = "" if r.tier == last else f"{figures.points(r.paired_difference)} {figures.interval(*r.paired_difference_ci95, 1)}"
+        apart = join(figures.points(r.paired_difference), tag("small", figures.interval(*r.paired_difference_ci95, 1)))
         cut = figures.percent(r.truncated_share) if math.isfinite(r.truncated_share) else ""
         body.append([
             join(r.tier, tag("small", r.model)), f"{r.n:,}",
-            join(figures.percent(r.quality, 1), tag("small", figures.interval(*r.quality_ci95, 1))), from_last,
+            join(figures.percent(r.quality, 1), tag("small", figures.interval(*r.quality_ci95, 1))), "" if r.tier == last else apart,
             figures.dollars(r.cost_per_1k_usd), _price(tier.input_per_1m, tier.output_per_1m, priced.get(r.tier)),
             f"{_seconds(r.latency_p50_s)} / {_seconds(r.latency_p95_s)}", f"{r.unscored:,} / {r.failed:,}", cut,
         ])  # fmt: skip

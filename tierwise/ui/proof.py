@@ -8,7 +8,7 @@ from tierwise.types import Policy, Sample
 from tierwise.ui import figures, packing, parts, readings, state
 
 VIEWS = ("Try a prompt", "If a provider fails", "Check a gateway")
-SHOWN = 200
+SHOWN, MOST = 200, 100_000
 
 
 def proof(policy: Policy) -> None:
@@ -28,11 +28,23 @@ def _try(policy: Policy, samples: tuple[Sample, ...]) -> None:
     from tierwise.policy import route
 
     kinds = sorted({s.request_type for s in samples if s.request_type})
+    by_id, key = {s.id: s for s in samples[:SHOWN]}, f"try_{policy.id}"
+    if by_id:
+        st.session_state.setdefault(key, _said(samples[0]))
+
+    def pick() -> None:
+        st.session_state[key] = _said(by_id[st.session_state[f"pick_{policy.id}"]])
+
     left, right = st.columns([2, 1], gap="medium")
     with left:
-        text = st.text_area(
-            "Prompt", samples[0].chat()[-1]["content"] if samples else "", key=f"try_{policy.id}", height=140, max_chars=100_000
+        st.selectbox(
+            "Pick a prompt, or write one",
+            list(by_id),
+            format_func=lambda i: f"{i}: {_said(by_id[i])[:80]}",
+            key=f"pick_{policy.id}",
+            on_change=pick,
         )
+        text = st.text_area("Prompt", key=key, height=140, max_chars=MOST)
     with right:
         kind = st.selectbox("Request type", ["", *kinds], key="try_type", format_func=lambda k: k or "none given")
     metadata = {"request_type": kind} if kind else {}
@@ -44,12 +56,19 @@ def _try(policy: Policy, samples: tuple[Sample, ...]) -> None:
             if decision.score is not None:
                 st.badge(f"score {decision.score:.3f}", color="blue")
         parts.plain(f"{decision.model} · {decision.why}")
+        ends = [f"{t['tier']} below {t['lt']:.3g}" if "lt" in t else f"else {t['tier']}" for t in policy.document["thresholds"]]
+        parts.plain(f"Thresholds: {', '.join(ends)}")
     with right:
         read = evaluator.features([{"role": "user", "content": text}], metadata)
         rows = [(FEATURES[n].title, FEATURES[n].shown(v)) for n, v in read.items() if v and n in FEATURES]
         st.dataframe(
             pd.DataFrame(rows, columns=["what is read", "value"]), hide_index=True, placeholder="", height=220, alt="Features of the prompt"
         )
+
+
+def _said(sample: Sample) -> str:
+    """What its last message says, as far as the field for it holds."""
+    return sample.chat()[-1]["content"][:MOST]
 
 
 def _drill(policy: Policy, samples: tuple[Sample, ...]) -> None:
@@ -84,7 +103,7 @@ def _drill(policy: Policy, samples: tuple[Sample, ...]) -> None:
 
 def _check(policy: Policy, samples: tuple[Sample, ...]) -> None:
     from tierwise.access.services import check_gateway
-    from tierwise.policy.gateway_check import MOST
+    from tierwise.policy.gateway_check import MOST as most_asked
 
     with st.form("check_gateway", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         url = st.text_input("Gateway", "http://127.0.0.1:4000/v1", key="gateway_url", max_chars=300, width=320)
@@ -98,7 +117,9 @@ def _check(policy: Policy, samples: tuple[Sample, ...]) -> None:
             help="NAME of the environment variable.",
             placeholder="no key",
         )
-        most = st.number_input("Prompts", 1, min(MOST, max(len(samples), 1)), min(50, max(len(samples), 1)), key="gateway_n", width=120)
+        most = st.number_input(
+            "Prompts", 1, min(most_asked, max(len(samples), 1)), min(50, max(len(samples), 1)), key="gateway_n", width=120
+        )
         asked = st.form_submit_button("Ask it", icon=":material/network_check:")
     st.caption("Each prompt is one real call with an answer of one token. Start the gateway with the exported files first.")
     if not asked:

@@ -125,7 +125,7 @@ def ladder(run: Run, matrix: OutcomeMatrix) -> None:
 
         return ladder_svg(store, run, matrix)
 
-    _button("Chart", svg, f"{slug(run.name)}-ladder.svg", "image/svg+xml", "ladder_svg", f"As SVG. {AS_PNG}")
+    _button("Chart", svg, f"{slug(run.name)}-ladder.svg", "image/svg+xml", "ladder_svg", f"As SVG. {AS_PNG}", quiet=True)
 
 
 def traffic_mix(profile: TrafficProfile, types: pd.DataFrame, prompts: bool) -> None:
@@ -139,7 +139,7 @@ def traffic_mix(profile: TrafficProfile, types: pd.DataFrame, prompts: bool) -> 
 
         return mix_svg(store, profile, types, prompts)
 
-    _button("Chart", svg, f"{slug(profile.name)}-mix.svg", "image/svg+xml", "mix_svg", f"As SVG. {AS_PNG}")
+    _button("Chart", svg, f"{slug(profile.name)}-mix.svg", "image/svg+xml", "mix_svg", f"As SVG. {AS_PNG}", quiet=True)
 
 
 def slug(name: str) -> str:
@@ -158,5 +158,6 @@ def _results(run: Run, suffix: str) -> Callable[[], bytes]:
     return write
 
 
-def _button(label: str, data: Callable[[], str | bytes], filename: str, mime: str, key: str, says: str) -> None:
-    st.download_button(label, data, filename, mime, key=key, help=says, icon=":material/download:", on_click="ignore")
+def _button(label: str, data: Callable[[], str | bytes], filename: str, mime: str, key: str, says: str, quiet: bool = False) -> None:
+    look = "tertiary" if quiet else "secondary"
+    st.download_button(label, data, filename, mime, key=key, help=says, icon=":material/download:", on_click="ignore", type=look)
