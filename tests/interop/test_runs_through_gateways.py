@@ -50,11 +50,12 @@ def test_a_run_through_a_gateway_is_whole_and_adds_up(store, provider, request, 
     monkeypatch.setenv("PROXY_KEY", "sk-test")
     monkeypatch.setattr(calls, "FIRST_WAIT_S", 0.05)
     tiers = ladder_of(kind, request)
-    provider.fault, provider.seen = (lambda body, before: None), []
+    provider.fault = lambda body, before: None
+    provider.forget()
     for tier in tiers:
         told = test_call(store, tier)
         assert told.ok, told.says
-    provider.seen = []
+    provider.forget()
     provider.fault = lambda body, before: "500" if before < 1 and body["messages"][-1]["content"] in ("prompt 3", "prompt 4") else None
     run = execute(store, create_run(store, keep_prompts(store, 20), tiers, params={"scorer": "exact", "concurrency": 4}).id)
     outcomes, ledger = store.runs.outcomes(run.id), store.attempts.frame(run.id)

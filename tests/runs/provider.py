@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -41,6 +42,7 @@ class Provider:
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
+        self._asked: Counter[tuple[str, str]] = Counter()
         provider = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -65,6 +67,12 @@ class Provider:
     def billed_usd(self) -> float:
         return sum(s.billed_usd for s in self.seen)
 
+    def forget(self) -> None:
+        """As if nothing had been asked yet."""
+        with self._lock:
+            self.seen = []
+            self._asked.clear()
+
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
@@ -78,7 +86,8 @@ class Provider:
     def _serve(self, http: BaseHTTPRequestHandler, body: dict) -> None:
         prompt = body["messages"][-1]["content"]
         with self._lock:
-            before = sum(s.prompt == prompt and s.model == body["model"] for s in self.seen)
+            before = self._asked[body["model"], prompt]
+            self._asked[body["model"], prompt] += 1
             headers = {k.lower(): v for k, v in http.headers.items()}
             mine = Seen(body["model"], prompt, headers.get("x-client-request-id", ""), headers, body, time.monotonic())
             self.seen.append(mine)
