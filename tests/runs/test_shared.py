@@ -10,6 +10,8 @@ import pytest
 from tests.runs import shared
 from tests.runs.conftest import keep_prompts
 from tierwise.cli import main
+from tierwise.endpoints.presets import test_call as call_once
+from tierwise.errors import NotReady
 from tierwise.runs.plan import create_run
 from tierwise.runs.queue import RunQueue
 from tierwise.settings import ROOT
@@ -30,9 +32,10 @@ def store(on_postgres, store):
 def planned(store, provider, tier):
     provider.delay_s = 0.05
 
-    def plan(n: int = 60, **params):
+    def plan(n: int = 60, within: str | None = None, **params):
+        place = store.within(within)
         return create_run(
-            store, keep_prompts(store, n), [tier("small", params={"max_tokens": 8})], params={"scorer": "exact", "concurrency": 4} | params
+            place, keep_prompts(place, n), [tier("small", params={"max_tokens": 8})], params={"scorer": "exact", "concurrency": 4} | params
         )
 
     return plan
@@ -117,10 +120,15 @@ def test_cancelled_in_one_replica_it_stops_in_the_other(store, provider, planned
     assert len(provider.seen) < 400 and len(store.runs.outcomes(run.id)) >= 8
 
 
-@pytest.mark.parametrize("kind", ["run", "day"])
+@pytest.mark.parametrize("kind", ["run", "day", "person"])
 def test_a_budget_is_held_by_all_together(store, provider, planned, postgres_url, kind):
     cap = 45 * CALL_USD
-    if kind == "run":
+    if kind == "person":  # in two projects, started in two copies of the app
+        store.people.invite("ana@example.org")
+        runs = [planned(n, within=store.people.add_project(f"of {n}").id) for n in (60, 61)]
+        ana = {"STARTED_BY": "ana@example.org", "TIERWISE_PERSON_DAILY_CAP_USD": str(cap)}
+        one, two = (shared.start(shared.LEAD, r.id, url=postgres_url, **ana) for r in runs)
+    elif kind == "run":
         run = planned(100, budget_usd=cap)
         one, two = (shared.start(s, run.id, url=postgres_url) for s in (shared.HELP, shared.LEAD))
     else:
@@ -134,6 +142,15 @@ def test_a_budget_is_held_by_all_together(store, provider, planned, postgres_url
         rows = dict(cursor.execute("SELECT name, counted_usd FROM spendings").fetchall())
     counted = sum(store.runs.progress(r.id).counted_usd for r in store.runs.list())
     assert list(rows.values()) == [pytest.approx(counted)] * len(rows) and rows, "the row moves with the ledger"
+
+
+def test_a_test_call_holds_the_cap_even_if_both_copies_had_seen_room(store, provider, tier, monkeypatch):
+    monkeypatch.setenv("TIERWISE_DAILY_CAP_USD", "0.002")
+    monkeypatch.setattr(type(store.attempts), "counted_on", lambda *_: 0.0)
+    with pytest.raises(NotReady, match=r"a cap for the day of \$0\.002"):
+        for _ in range(80):
+            assert call_once(store, tier()).ok
+    assert 0 < len(provider.seen) < 80 and provider.billed_usd <= 0.002
 
 
 def test_grades_of_two_processes_are_all_kept(store, planned):

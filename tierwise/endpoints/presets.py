@@ -8,13 +8,13 @@ from tierwise import secrets
 from tierwise.endpoints import models
 from tierwise.endpoints.models import CallFailed
 from tierwise.endpoints.tiers import check_tiers, default_key_env
-from tierwise.errors import BadInput
+from tierwise.errors import BadInput, NotReady
 from tierwise.registry import Registry
 from tierwise.runs import background
-from tierwise.runs.budget import check_room_today
+from tierwise.runs.budget import check_room_today, no_room
 from tierwise.runs.plan import worst_case_usd
 from tierwise.store import Store
-from tierwise.store.attempts import TEST_RUN, Intent, Settlement
+from tierwise.store.attempts import TEST_RUN, Intent, Refusal, Settlement
 from tierwise.types import Tier
 
 TEST_CHAT = [{"role": "user", "content": "Reply with the word ready."}]
@@ -143,8 +143,12 @@ def test_call(store: Store, tier: Tier) -> Diagnosis:
         )
     tier = _brief(tier)
     models.load(tier)
-    check_room_today(store, worst_case_usd(TEST_CHAT, tier) or 0.0)
-    (attempt,) = store.attempts.commit(TEST_RUN, [Intent((TEST_RUN, tier.name, 0), worst_case_usd(TEST_CHAT, tier), tier.model)])
+    worst = worst_case_usd(TEST_CHAT, tier)
+    caps = check_room_today(store, worst or 0.0)
+    together = {"caps": caps} if store.shared else {}  # another copy of the app may be about to send as well
+    (attempt,) = store.attempts.commit(TEST_RUN, [Intent((TEST_RUN, tier.name, 0), worst, tier.model)], **together)
+    if isinstance(attempt, Refusal):
+        raise NotReady(no_room("a cap for the day", caps[attempt.cap]))
     work = models.call(
         tier, TEST_CHAT, max_tokens=TEST_TOKENS, timeout_s=tier.timeout_s or TEST_TIMEOUT_S, request_id=f"tierwise-{TEST_RUN}-{attempt}"
     )

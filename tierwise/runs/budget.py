@@ -90,11 +90,20 @@ def of_person(store: Store) -> tuple[Budget, ...]:
     return (found,)
 
 
-def check_room_today(store: Store, amount: float) -> None:
-    """Raises NotReady where one more request of this much could go past a cap for the day; for requests outside of runs."""
+def check_room_today(store: Store, amount: float) -> dict[str, float]:
+    """The caps for the day by `spending` row, for requests outside of runs.
+
+    Raises:
+        NotReady: one more request of this much could go past one.
+    """
     today = now().date()
     caps = [("the day's cap", settings.daily_cap_usd(), None)]
     caps += [("your cap for the day", settings.person_daily_cap_usd(), store.spender)] if store.spender else []
     for name, cap, whose in caps:
         if cap is not None and store.attempts.counted_on(today, whose) + amount > cap:
-            raise NotReady(f"Nothing was sent: it could go past {name} of ${cap:g}. It begins anew at midnight UTC; an admin can raise it.")
+            raise NotReady(no_room(name, cap))
+    return {spending.of_day(today, whose or ""): cap for _, cap, whose in caps if cap is not None}
+
+
+def no_room(name: str, cap: float) -> str:
+    return f"Nothing was sent: it could go past {name} of ${cap:g}. It begins anew at midnight UTC; an admin can raise it."
