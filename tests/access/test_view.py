@@ -89,6 +89,9 @@ CALLS = {
     "backup": ("backup", lambda w, me: (w.store.path.with_name(f"copy-{me}.duckdb"),)),
     "take_run": ("export_text", lambda w, me: (w.ours.run.id,)),
     "put_run": ("import", lambda w, me: (bundle(w), {"outcomes": [], "grades": [], "scorings": []}, [])),
+    "removal.run": ("delete", lambda w, me: ("new",)),  # what was added above
+    "removal.evalset": ("delete", lambda w, me: ("e9",)),
+    "removal.policy": ("delete", lambda w, me: ("p9",)),
 }
 """By method: the action it needs, and arguments to try it with."""
 
@@ -141,10 +144,10 @@ def test_a_refusal_leaves_no_row(world):
 
 
 def contents(store: Store) -> dict:
-    from tierwise.store.backup import _contents
+    from tierwise.store.backup import _tables
 
     with store._connection.read() as cursor:
-        return _contents(cursor)
+        return {t: sorted(map(repr, cursor.execute(f"SELECT * FROM {t}").fetchall())) for t in _tables(cursor)}
 
 
 def test_nothing_of_another_project_can_be_reached(world):

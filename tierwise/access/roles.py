@@ -3,7 +3,7 @@
 from typing import Literal, get_args
 
 Role = Literal["viewer", "grader", "editor", "admin"]
-Action = Literal["read", "grade", "run", "import", "tune", "export", "export_text", "share", "manage", "backup"]
+Action = Literal["read", "grade", "run", "import", "tune", "export", "export_text", "share", "delete", "manage", "backup"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -17,6 +17,7 @@ SAYS: dict[Action, str] = {
     "export": "take away policies, reports and charts",
     "export_text": "take away prompts and answers",
     "share": "make links that others can open",
+    "delete": "delete runs, prompt sets and policies",
     "manage": "manage people, roles and projects",
     "backup": "copy the whole workspace",
 }

@@ -112,6 +112,9 @@ RULES: dict[str, Rule] = {
     "shares.add": Rule("share", "shared", note=lambda token, s: ("shared", s.kind, s.object_id, s.id)),
     "shares.list": Rule("share"),
     "shares.revoke": Rule("share", note=lambda done, share_id: ("took back", "link", share_id, "")),
+    "removal.run": Rule("delete", "run", note=lambda name, i: ("deleted", "run", i, name)),
+    "removal.evalset": Rule("delete", note=lambda name, i: ("deleted", "prompt set", i, name)),
+    "removal.policy": Rule("delete", "policy", note=lambda name, i: ("deleted", "policy", i, name)),
     "backup": Rule("backup", note=lambda done, target: ("copied", "workspace", "", str(target))),
     "take_run": Rule("export_text", "run"),
     "put_run": Rule("import", note=lambda done, run, tables, policies: ("imported", "run", run["id"], run["name"])),
@@ -120,7 +123,7 @@ RULES: dict[str, Rule] = {
 through `access.desk` and `access.sharing` alone."""
 
 KINDS = {"run": "run", "profile": "traffic profile", "policy": "policy", "session": "grading session"}
-PARTS = ("evalsets", "runs", "attempts", "grades", "policies", "traffic", "reviews", "shares")
+PARTS = ("evalsets", "runs", "attempts", "grades", "policies", "traffic", "reviews", "shares", "removal")
 
 
 class View:

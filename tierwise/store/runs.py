@@ -155,7 +155,7 @@ class Runs:
             return cursor.execute(
                 f"""SELECT {columns} FROM outcomes o JOIN runs r ON r.id = o.run_id
                     JOIN samples s ON s.evalset_id = r.evalset_id AND s.sample_id = o.sample_id
-                    WHERE o.run_id = ? ORDER BY s.position, o.repeat""",
+                    WHERE o.run_id = ? ORDER BY s.position, o.repeat, o.created_at, o.tier""",
                 [run_id],
             ).df()
 

@@ -14,6 +14,7 @@ from tierwise.store.grades import Grades
 from tierwise.store.migrations import migrate
 from tierwise.store.people import People
 from tierwise.store.policies import Policies
+from tierwise.store.removal import Removal
 from tierwise.store.reviews import Reviews
 from tierwise.store.runs import Runs
 from tierwise.store.scope import DEFAULT_PROJECT
@@ -49,6 +50,7 @@ class Store:
         self.traffic = Traffic(self._connection, project)
         self.reviews = Reviews(self._connection)
         self.shares = Shares(self._connection, project)
+        self.removal = Removal(self._connection, project)
         self.people = People(self._connection)
         self.audit = Audit(self._connection)
 
