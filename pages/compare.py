@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from tierwise.ui import comparing, parts, promptmatrix, readings, rescoring, sharing, sides, state, tierpoints, verdicts
-from tierwise.ui.frame import EVALSETS, RUN, TUNE, require_frame
+from tierwise.ui import comparing, parts, promptmatrix, readings, removing, rescoring, sharing, sides, state, tierpoints, verdicts
+from tierwise.ui.frame import EVALSETS, HOME, RUN, TUNE, require_frame
 
 require_frame()
 
@@ -48,3 +48,4 @@ with st.container(horizontal=True):
         parts.next_step("Run a second tier", RUN, set=run.evalset_id)
     if st.button("Import recorded outcomes", icon=":material/upload:", key="import"):
         st.switch_page(EVALSETS, query_params={"view": "Recorded outcomes"})
+    removing.offer("run", run.id, run.name, HOME)

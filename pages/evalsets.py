@@ -4,8 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from tierwise.evalsets import load_shipped, shipped
-from tierwise.ui import figures, parts, readings, state, uploads
-from tierwise.ui.frame import RUN, require_frame
+from tierwise.ui import allowed, figures, parts, readings, removing, state, uploads
+from tierwise.ui.frame import EVALSETS, RUN, require_frame
 
 require_frame()
 
@@ -72,6 +72,7 @@ def workspace() -> None:
             parts.plain(f"{chosen.name} · {chosen.size:,} prompts · {chosen.with_reference:,} with a right answer")
             if st.button("Run it", type="primary", icon=":material/play_arrow:", key="run_it"):
                 st.switch_page(RUN, query_params={"set": chosen.id})
+            removing.offer("prompt set", chosen.id, chosen.name, EVALSETS)
         uploads.samples_table(readings.evalset(chosen.id))
 
 
@@ -83,7 +84,7 @@ def shipped_sets() -> None:
                 st.markdown(f"**{entry.title}**")
                 st.caption(f"{figures.count(entry.size, 'prompt')} · written for Tierwise, free to use")
                 with st.container(horizontal=True):
-                    if st.button("Use this set", key=f"use_{entry.name}", icon=":material/add:"):
+                    if st.button("Use this set", key=f"use_{entry.name}", icon=":material/add:", **allowed.to("import")):
                         st.switch_page(RUN, query_params={"set": state.store().evalsets.add(load_shipped(entry.name)).id})
                     with st.popover("About", type="tertiary", icon=":material/description:", width="content"):
                         st.markdown(entry.card_markdown)

@@ -5,9 +5,9 @@ import json
 import pandas as pd
 import streamlit as st
 
-from tierwise.ui import figures, holding, links, packing, parts, sharing, sides, state, watching
+from tierwise.ui import figures, holding, links, packing, parts, removing, sharing, sides, state, watching
 from tierwise.ui.evidence import checked_by_people, evidence
-from tierwise.ui.frame import TUNE, require_frame
+from tierwise.ui.frame import EXPORT, TUNE, require_frame
 from tierwise.ui.proof import proof
 
 require_frame()
@@ -57,6 +57,7 @@ with left:
     with st.container(horizontal=True, gap="small"):
         sharing.policy_report(policy)
         links.share_button("policy", policy.id)
+        removing.offer("policy", policy.id, f"{policy.name}, {policy.version}", EXPORT)
     holding.still_holds(policy)
     sides.two_policies(policy, policies)
 with below:

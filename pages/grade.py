@@ -19,6 +19,9 @@ session, rater = state.grading_session(run), state.rater()
 if not gradesetup.readable(run):
     gradesetup.nothing_to_read(run)
     parts.next_step("Compare tiers", COMPARE, run=run.id)
+elif not state.store().allows("grade"):
+    parts.notes([f"A {state.store().role} of this project reads what others grade. An admin of the project can change that."])
+    parts.next_step("Human grades", COMPARE, icon=":material/bar_chart:", run=run.id, compare_view="Human grades")
 elif session is None or not rater or st.session_state.get("grade_new"):
     gradesetup.setup(run, session)
 else:

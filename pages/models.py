@@ -3,7 +3,7 @@
 import streamlit as st
 
 from tierwise.errors import TierwiseError
-from tierwise.ui import figures, ladder, parts, state
+from tierwise.ui import allowed, figures, ladder, parts, state
 from tierwise.ui.frame import RUN, require_frame
 
 require_frame()
@@ -56,8 +56,7 @@ with left, st.container(border=True):
             "Test calls",
             icon=":material/network_check:",
             key="test",
-            disabled=not tiers,
-            help="One request to each tier, of a few tokens. It is on the ledger.",
+            **allowed.to("run", "One request to each tier, of a few tokens. It is on the ledger.", not tiers),
         )
         if st.button("Use in a run", type="primary", icon=":material/play_circle:", key="use", disabled=not tiers):
             ladder.use(preset, edited)

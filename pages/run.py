@@ -3,7 +3,7 @@
 import streamlit as st
 
 from tierwise.errors import TierwiseError
-from tierwise.ui import figures, ladder, parts, progress, readings, runform, state
+from tierwise.ui import allowed, figures, ladder, parts, progress, readings, runform, state
 from tierwise.ui.frame import MODELS, require_frame
 
 require_frame()
@@ -56,7 +56,14 @@ with right, st.container(border=True):
         "Name of the run", f"{chosen.name[:80]}, {figures.count(len(tiers), 'tier')}", key=f"run_name_{chosen.id}", max_chars=120
     )
     finished = shown is not None and shown.status == "done" and shown.evalset_id == chosen.id and not shown.params.get("demo")
-    if st.button("Start the run", type="secondary" if finished else "primary", icon=":material/play_arrow:", key="start", width="stretch"):
+    if st.button(
+        "Start the run",
+        type="secondary" if finished else "primary",
+        icon=":material/play_arrow:",
+        key="start",
+        width="stretch",
+        **allowed.to("run"),
+    ):
         with parts.guard():
             run = runform.start(chosen, tiers, name.strip() or chosen.name, scorer, options, budget, settings)
         st.switch_page("pages/run.py", query_params={"set": chosen.id, "run": run.id})

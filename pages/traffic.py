@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from tierwise.ui import cacheview, parts, state, trafficform, trafficview
+from tierwise.ui import allowed, cacheview, parts, state, trafficform, trafficview
 from tierwise.ui.frame import RUN, TUNE, require_frame
 
 require_frame()
@@ -20,7 +20,7 @@ def way_on(profile) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if state.store().traffic.kept(profile.id):
             n = st.number_input("Prompts", 10, 5000, 200, 10, key="draw_n", width=120)
-            if st.button("Make a prompt set from it", type="primary", icon=":material/playlist_add:", key="draw"):
+            if st.button("Make a prompt set from it", type="primary", icon=":material/playlist_add:", key="draw", **allowed.to("import")):
                 trafficform.draw(state.store().traffic.prompts(profile.id), profile.name, int(n))
         elif runs:
             parts.next_step("Tune at this volume", TUNE, icon=":material/tune:", volume=str(round(profile.per_month or 1_000_000)))

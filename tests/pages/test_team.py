@@ -77,6 +77,7 @@ def test_somebody_new_is_told_to_ask(team, places):
     at = App().open("home")
     assert any("no project has you as a member" in t.value for t in at.text)
     assert "secret" not in sent(at)
+    assert at.button(key="sign_out").label == "Sign out" and any(t.value == "new@example.org" for t in at.text)
 
 
 def test_a_viewer_cannot_start_save_or_take_away(team, places):
@@ -87,13 +88,35 @@ def test_a_viewer_cannot_start_save_or_take_away(team, places):
     app = App()
     app.open("run", set=ours.run.evalset_id)
     before = contents(store)
-    app.click("start")
-    assert any("may not start" in t.value for t in app.at.text)
+    start = app.at.button(key="start")
+    assert start.disabled and start.help.startswith("As a viewer you may not start and stop runs")
     compare = App().open("compare", run=ours.run.id)
     assert not compare.get("download_button")
     export = App().open("export", policy=ours.policy.id)
     assert any("may not take away" in t.value for t in export.text) and not export.get("download_button")
+    grade = App().open("grade", run=ours.run.id)
+    assert any("viewer of this project reads" in t.value for t in grade.text)
+    assert not [b for b in compare.button if b.key.startswith("delete")]
     assert contents(store) == before
+
+
+@pytest.mark.parametrize("screen", ["export", "compare", "evalsets"])
+def test_an_admin_deletes_what_nothing_rests_on(team, places, screen):
+    team(ROOT)
+    store, ours = who.whole(), places[ANA]
+    if screen != "export":
+        store.removal.policy(ours.policy.id)
+    if screen == "evalsets":
+        store.removal.run(ours.run.id)
+    app = App()
+    app.open(screen, project=ours.project.id, run=ours.run.id, policy=ours.policy.id, set=ours.run.evalset_id)
+    kind, key = {"export": ("policy", ours.policy.id), "compare": ("run", ours.run.id), "evalsets": ("prompt set", ours.run.evalset_id)}[
+        screen
+    ]
+    app.click(f"delete_{key}")
+    assert store.audit.frame(action="deleted")["kind"].tolist() == [kind]
+    own = store.within(ours.project.id)
+    assert not (own.policies.list() and own.runs.list() and own.evalsets.list()) and store.within(places[BEN].project.id).policies.list()
 
 
 def test_the_admin_has_a_screen_for_people_and_others_have_not(team, places):

@@ -6,6 +6,7 @@ import streamlit as st
 
 from tierwise.types import OperatingPoint, Run
 from tierwise.ui import (
+    allowed,
     figures,
     findings,
     headline,
@@ -140,7 +141,7 @@ def speed(tuning, here: Sequence[float]) -> None:
 
 def save(tuning, name: str, thresholds: tuple[float, ...] | None) -> None:
     """Keep the present point as a policy, and go where it can be taken away. None keeps the recommended one with its evidence."""
-    if st.button("Save policy", type="primary", icon=":material/save:", key="save", width="stretch"):
+    if st.button("Save policy", type="primary", icon=":material/save:", key="save", width="stretch", **allowed.to("tune")):
         from tierwise.policy import make_policy
 
         policy = state.store().policies.add(make_policy(tuning, name, thresholds))

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from tierwise.types import Run
-from tierwise.ui import figures, parts, state
+from tierwise.ui import allowed, figures, parts, state
 from tierwise.ui.frame import EXPORT
 from tierwise.ui.parts import Figure
 
@@ -100,7 +100,7 @@ def _keep(best) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = st.selectbox("Policy", list(names), format_func=names.get, key="cache_policy", width=320)
         hours = st.number_input("Hours an answer is kept", 1, 8760, 1, key="cache_hours", width=180)
-        if st.button("Add this cache to it", icon=":material/cached:", key="cache_keep"):
+        if st.button("Add this cache to it", icon=":material/cached:", key="cache_keep", **allowed.to("tune")):
             from tierwise.policy import with_cache
 
             seconds = int(hours) * 3600

@@ -9,7 +9,7 @@ from tierwise.grading.criteria import USUAL, parse_criteria
 from tierwise.store.reviews import GradingSession
 from tierwise.tuning.aims import Aim
 from tierwise.types import Run
-from tierwise.ui import figures, parts, question, readings, state, who
+from tierwise.ui import allowed, figures, parts, question, readings, state, who
 
 SCALES = {"pass_fail": "Right or wrong", "one_to_five": "1 to 5", "criteria": "Criteria", "pairwise": "Which is better"}
 EPSILON, DELTA = 0.02, 0.1
@@ -22,7 +22,7 @@ def setup(run: Run, session: GradingSession | None) -> None:
         if known:
             st.markdown(f"**Grading is under way** · {SCALES[session.scale].lower()} · begun {figures.ago(session.created_at)}")
             name = _name()
-            if st.button("Continue", type="primary", icon=":material/play_arrow:", key="continue"):
+            if st.button("Continue", type="primary", icon=":material/play_arrow:", key="continue", **allowed.to("grade")):
                 with parts.guard():
                     begin(name)
             if st.button("Ask something else", key="another", type="tertiary"):
@@ -69,7 +69,7 @@ def setup(run: Run, session: GradingSession | None) -> None:
                 key="anchors",
                 help=f"Every {ANCHORS}th answer is one that you have graded before: it shows whether you say the same twice.",
             )
-        if st.button("Start grading", type="primary", icon=":material/play_arrow:", key="start"):
+        if st.button("Start grading", type="primary", icon=":material/play_arrow:", key="start", **allowed.to("grade")):
             options = {"side_by_side": side, "blind": blind, "raters": int(raters), "target": int(target), "every_tier": every}
             options["anchors"] = ANCHORS if anchors else 0
             with parts.guard():

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from tierwise.types import Run
-from tierwise.ui import figures, parts, state
-from tierwise.ui.frame import COMPARE, RUN, TUNE
+from tierwise.ui import allowed, figures, parts, removing, state
+from tierwise.ui.frame import COMPARE, HOME, RUN, TUNE
 
 SAYS = {
     "planned": ("Planned", "gray"),
@@ -28,6 +28,8 @@ def watch(run: Run) -> None:
             st.rerun()
 
     card()
+    if not running:
+        removing.offer("run", run.id, run.name, HOME)
 
 
 def _card(run_id: str) -> None:
@@ -56,7 +58,7 @@ def _card(run_id: str) -> None:
             parts.plain(run.note)
         with st.container(horizontal=True):
             if running:
-                if st.button("Cancel", icon=":material/stop_circle:", key="cancel"):
+                if st.button("Cancel", icon=":material/stop_circle:", key="cancel", **allowed.to("run")):
                     queue.cancel(run_id)
                     st.rerun()
             elif run.status == "done":
@@ -68,11 +70,16 @@ def _card(run_id: str) -> None:
                         "Send failed calls again",
                         icon=":material/replay:",
                         key="again",
-                        help="A new run of the same prompts and tiers: answers that came are taken over, and only failed calls are paid for.",
+                        **allowed.to(
+                            "run",
+                            "A new run of the same prompts and tiers: answers that came are taken over, only failed calls are paid for.",
+                        ),
                     )
                     if again:
                         _again(run)
-            elif run.kind != "recorded" and st.button("Resume", type="primary", icon=":material/play_arrow:", key="resume"):
+            elif run.kind != "recorded" and st.button(
+                "Resume", type="primary", icon=":material/play_arrow:", key="resume", **allowed.to("run")
+            ):
                 with parts.guard():
                     queue.start(run_id)
                 st.rerun()

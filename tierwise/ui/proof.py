@@ -5,7 +5,7 @@ import streamlit as st
 
 from tierwise.errors import NotFound
 from tierwise.types import Policy, Sample
-from tierwise.ui import figures, packing, parts, readings, state
+from tierwise.ui import allowed, figures, packing, parts, readings, state
 
 VIEWS = ("Try a prompt", "If a provider fails", "Check a gateway")
 SHOWN, MOST = 200, 100_000
@@ -120,7 +120,7 @@ def _check(policy: Policy, samples: tuple[Sample, ...]) -> None:
         most = st.number_input(
             "Prompts", 1, min(most_asked, max(len(samples), 1)), min(50, max(len(samples), 1)), key="gateway_n", width=120
         )
-        asked = st.form_submit_button("Ask it", icon=":material/network_check:")
+        asked = st.form_submit_button("Ask it", icon=":material/network_check:", **allowed.to("run"))
     st.caption("Each prompt is one real call with an answer of one token. Start the gateway with the exported files first.")
     if not asked:
         return

@@ -1,6 +1,4 @@
-"""Deleting something for good, which is asked twice."""
-
-from collections.abc import Callable
+"""Deleting something for good, after a second question."""
 
 import streamlit as st
 
@@ -14,18 +12,14 @@ ALSO = {
 
 
 def offer(kind: str, key: str, name: str, page: str) -> None:
-    """A button for who may; `page` opens when it is done."""
+    """For who may; `page` opens when it is done."""
     view = state.store()
-    remove = {"run": view.removal.run, "prompt set": view.removal.evalset, "policy": view.removal.policy}[kind]
-    if view.allows("delete") and st.button(f"Delete this {kind}…", icon=":material/delete:", key=f"delete_{kind[:6]}", type="tertiary"):
-        _ask(kind, key, name, page, remove)
-
-
-@st.dialog("Delete for good?")
-def _ask(kind: str, key: str, name: str, page: str, remove: Callable[[str], str]) -> None:
-    parts.plain(name)
-    st.caption(f"{ALSO[kind]} This cannot be undone; a backup is the only way back.")
-    if st.button("Delete", type="primary", icon=":material/delete:", key="delete_it"):
-        with parts.guard():
-            remove(key)
-        st.switch_page(page, query_params={})
+    if not view.allows("delete"):
+        return
+    with st.popover("Delete…", icon=":material/delete:", type="tertiary", width="content", help=f"This {kind}, for good."):
+        parts.plain(name)
+        st.caption(f"{ALSO[kind]} Only a backup brings it back.")
+        if st.button(f"Delete this {kind}", icon=":material/delete:", key=f"delete_{key}"):
+            with parts.guard():
+                {"run": view.removal.run, "prompt set": view.removal.evalset, "policy": view.removal.policy}[kind](key)
+            st.switch_page(page, query_params={})

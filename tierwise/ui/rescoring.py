@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from tierwise.types import Run
-from tierwise.ui import figures, parts, readings, runform, state
+from tierwise.ui import allowed, figures, parts, readings, runform, state
 
 
 def scorers(run: Run) -> None:
@@ -42,7 +42,7 @@ def _table(run: Run, found: list) -> None:
     at = next((k for k, f in enumerate(found) if f.counts), 0)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         chosen = st.selectbox("Whose grades count", range(len(found)), at, format_func=lambda k: found[k].scorer, key=f"counting_{at}")
-        if st.button("Let them count", icon=":material/check:", key="let_count", disabled=chosen == at):
+        if st.button("Let them count", icon=":material/check:", key="let_count", **allowed.to("grade", disabled=chosen == at)):
             from tierwise.grading.counting import let_count
 
             with parts.guard():
@@ -76,7 +76,7 @@ def _job(run: Run, job, n: int) -> None:
         if job.running:
             left = f" · about {figures.seconds(job.seconds_left)} left" if job.seconds_left else ""
             st.progress(min(job.done / max(job.total, 1), 1.0), f"{job.done:,} of {job.total:,} answers{left}")
-            if st.button("Cancel", icon=":material/stop_circle:", key=f"cancel_grading_{n}"):
+            if st.button("Cancel", icon=":material/stop_circle:", key=f"cancel_grading_{n}", **allowed.to("grade")):
                 job.stop.cancel()
             return
         if job.error:
@@ -96,7 +96,7 @@ def _another(run: Run) -> None:
         st.caption("The stored answers are graded again; the models that gave them are not asked. Grades of other scorers stay.")
         scorer, options = runform.choose_scorer(readings.evalset(run.evalset_id))
         budget = _price(run, scorer, options)
-        if st.button("Start grading", icon=":material/play_arrow:", key="rescore"):
+        if st.button("Start grading", icon=":material/play_arrow:", key="rescore", **allowed.to("grade")):
             spent = state.store().runs.progress(run.id).counted_usd
             with parts.guard():
                 state.grading_jobs().start(state.store(), run.id, scorer, options, spent + budget if budget is not None else None)

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from tierwise.traffic import TrafficProfile
-from tierwise.ui import figures, parts, state
+from tierwise.ui import allowed, figures, parts, state
 from tierwise.ui.frame import RUN
 
 SUFFIXES = ["csv", "tsv", "jsonl", "json", "parquet", "xlsx"]
@@ -18,7 +18,9 @@ TYPED_IN = 10_000
 
 def upload() -> None:
     """A log: what it was read as, what is left out, which key is the request type, and what to keep."""
-    file = st.file_uploader("A log of two weeks or so, as your gateway or tracing tool exports it", type=SUFFIXES, key="traffic_file")
+    file = st.file_uploader(
+        "A log of two weeks or so, as your gateway or tracing tool exports it", type=SUFFIXES, key="traffic_file", **allowed.to("import")
+    )
     if file is None:
         st.caption(
             "LiteLLM spend logs and logging payloads, OpenRouter activity, Langfuse, Helicone, Portkey, OpenTelemetry GenAI spans, "
@@ -45,9 +47,9 @@ def upload() -> None:
         help="Without it only sums and percentiles are kept. Prompts let you draw a prompt set later; they may hold personal data.",
     )
     with st.container(horizontal=True):
-        if st.button("Keep this profile", type="primary", icon=":material/save:", key="traffic_save"):
+        if st.button("Keep this profile", type="primary", icon=":material/save:", key="traffic_save", **allowed.to("import")):
             _open(state.store().traffic.add(profile, log.calls if keep else None))
-        if prompts and st.button("Make a prompt set from it", icon=":material/playlist_add:", key="traffic_draw"):
+        if prompts and st.button("Make a prompt set from it", icon=":material/playlist_add:", key="traffic_draw", **allowed.to("import")):
             with parts.guard():
                 state.store().traffic.add(profile, log.calls if keep else None)
                 draw(log.calls, profile.name)
@@ -69,7 +71,7 @@ def counts() -> None:
         },
     )
     rows = edited.dropna(subset=["requests a month"])
-    if st.button("Use these counts", type="primary", icon=":material/check:", key="traffic_use"):
+    if st.button("Use these counts", type="primary", icon=":material/check:", key="traffic_use", **allowed.to("import")):
         from tierwise.traffic import profile_of_counts
 
         with parts.guard():

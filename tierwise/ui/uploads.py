@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from tierwise.types import EvalSet, Sample
-from tierwise.ui import figures, parts, state
+from tierwise.ui import allowed, figures, parts, state
 from tierwise.ui.frame import COMPARE, RUN
 
 SUFFIXES = ["csv", "tsv", "jsonl", "json", "parquet", "xlsx"]
@@ -34,7 +34,9 @@ PREVIEW_ROWS, PREVIEW_TEXT = 200, 400
 def new_evalset(key: str) -> bool:
     """Uploader, guessed columns, problems by row, preview, and the way on. True while a file is in hand."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        upload = st.file_uploader("Prompts as CSV, TSV, JSONL, JSON, Parquet or XLSX", type=SUFFIXES, key=f"{key}_file")
+        upload = st.file_uploader(
+            "Prompts as CSV, TSV, JSONL, JSON, Parquet or XLSX", type=SUFFIXES, key=f"{key}_file", **allowed.to("import")
+        )
     if upload is None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("One row a prompt. A column with right answers lets Tierwise grade by itself.", width="content")
@@ -78,6 +80,7 @@ def recorded(key: str) -> None:
         "Recorded outcomes: one row an answer, or one row a prompt with columns for each model",
         type=["csv", "tsv", "jsonl", "json", "parquet", "xlsx"],
         key=f"{key}_recorded",
+        **allowed.to("import"),
     )
     if upload is None:
         st.caption(

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from tierwise.types import Policy
-from tierwise.ui import figures, parts, readings, replaying, state
+from tierwise.ui import allowed, figures, parts, readings, replaying, state
 
 VIEWS = ("Plan", "Shadow pairs", "Traffic", "Learning policies")
 WORDS = {"holds": ("green", ":material/check:"), "look": ("orange", ":material/visibility:"), "tune again": ("red", ":material/refresh:")}
@@ -65,7 +65,7 @@ def _plan(policy: Policy) -> None:
             ]
         )
         st.dataframe(frame.round(1), hide_index=True, placeholder="", alt="Days until a loss is seen, by its size")
-    if st.button("Write it into the policy", key="watch_save", icon=":material/save:"):
+    if st.button("Write it into the policy", key="watch_save", icon=":material/save:", **allowed.to("tune")):
         kept = state.store().policies.add(with_shadow(policy, rate))
         st.query_params["policy"] = kept.id
         st.rerun()

@@ -142,6 +142,11 @@ def bar() -> None:
     options = {p.id: p for p in projects()}
     if not team() and len(options) < 2:
         return
+    if not options:  # somebody new, or signed in under the wrong name: the page says what to do
+        with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
+            st.text(person().label, width="content")
+            _sign_out()
+        return
     here = project()
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
         if len(options) > 1:
@@ -157,8 +162,12 @@ def bar() -> None:
             with st.popover(who.name[:40].translate(PLAIN).strip() or "You", icon=":material/person:", type="tertiary"):
                 st.text(who.label)
                 st.text(f"{(role(who, here.id) or 'no member').capitalize()} of {here.name}")
-                if settings.login() == "oidc" and st.button("Sign out", icon=":material/logout:", key="sign_out"):
-                    st.logout()
+                _sign_out()
+
+
+def _sign_out() -> None:
+    if settings.login() == "oidc" and st.button("Sign out", icon=":material/logout:", key="sign_out"):
+        st.logout()
 
 
 PLAIN = str.maketrans({c: None for c in "\\`*_{}[]()<>#+!|~:$"})
