@@ -1,6 +1,7 @@
 """Shadow sampling in exported files: which requests are asked twice, what the LiteLLM hook keeps of them, and who says that it cannot."""
 
 import asyncio
+import copy
 import json
 import shutil
 import stat
@@ -94,13 +95,16 @@ def answer(text: str | None) -> dict:
     return {"choices": [{"message": {"role": "assistant", "content": text}}]}
 
 
-def serve(hook, data: dict, said=None, call_type: str = "acompletion", **logged) -> None:
-    """A request through the hook and back, as the proxy does it."""
+def serve(hook, data: dict, said=None, call_type: str = "acompletion", where: dict = {}, **logged) -> None:  # noqa: B006
+    """A request through the hook and back, as the proxy does it; `where` is what its metadata says on the way back."""
 
     async def both():
-        sent = await hook.async_pre_call_hook(None, None, {"model": "auto", "litellm_call_id": "c1"} | data, call_type)
-        about = {"litellm_call_id": "c1", "response_cost": 0.001, "litellm_params": {"metadata": {"model_group": sent["model"]}}} | logged
-        await hook.async_log_success_event(about, answer("an answer") if said is None else said, None, None)
+        sent = await hook.async_pre_call_hook(None, None, {"model": "auto"} | copy.deepcopy(data), call_type)
+        about = {
+            "response_cost": 0.001,
+            "litellm_params": {"metadata": (sent.get("metadata") or {}) | {"model_group": sent["model"]} | where},
+        }
+        await hook.async_log_success_event(about | logged, answer("an answer") if said is None else said, None, None)
         await asyncio.gather(*hook.asking)
 
     asyncio.run(both())
@@ -139,8 +143,8 @@ def test_a_pair_is_kept_and_becomes_an_alarm(hook, tmp_path, capsys):
     ({"messages": SAID, "metadata": {"request_type": "hard"}}, {}), ({"messages": SAID, "metadata": EASY | {"critical": "true"}}, {}),
     ({"messages": SAID, "metadata": EASY, "model": "cheap"}, {}), ({"input": "hi", "metadata": EASY}, {"call_type": "aresponses"}),
     ({"messages": SAID, "metadata": EASY}, {"cache_hit": True}), ({"messages": SAID, "metadata": EASY}, {"said": answer(None)}),
-    ({"messages": SAID, "metadata": EASY}, {"litellm_params": {"metadata": {"model_group": "frontier"}}}),
-    ({"messages": SAID, "metadata": EASY}, {"litellm_call_id": "another"}),
+    ({"messages": SAID, "metadata": EASY}, {"where": {"model_group": "frontier"}}),
+    ({"messages": SAID, "metadata": EASY}, {"where": {"tierwise_shadow": "another"}}),
 ], ids=["last tier", "pinned", "other model", "responses", "cached", "no text", "fallback", "unknown"])  # fmt: skip
 def test_what_is_never_asked_twice(hook, data, more):
     serve(hook, data, **more)
@@ -168,8 +172,9 @@ def test_without_a_key_or_a_file_nothing_is_drawn(hook):
 def test_calls_that_fail_are_forgotten(hook):
     async def many():
         for i in range(1200):
-            data = {"model": "auto", "messages": SAID, "metadata": EASY, "litellm_call_id": f"c{i}"}
-            await hook.async_pre_call_hook(None, None, data, "acompletion")
+            await hook.async_pre_call_hook(
+                None, None, {"model": "auto", "messages": [{"role": "user", "content": f"{i}"}], "metadata": dict(EASY)}, "acompletion"
+            )
 
     asyncio.run(many())
-    assert len(hook.drawn) == 1000 and "c1199" in hook.drawn
+    assert len(hook.drawn) == 1000 and "1199" in [*hook.drawn.values()][-1][0]

@@ -36,6 +36,7 @@ ASKED_TOO = (
     "reasoning_effort", "presence_penalty", "frequency_penalty",
 )
 WAITING, AT_ONCE, SECONDS = 1000, 4, 600
+MARK = "tierwise_shadow"
 
 
 def text_of(answer):
@@ -57,21 +58,22 @@ class ShadowHook(PolicyHook):
 
     async def async_pre_call_hook(self, user_api_key_dict, cache, data, call_type):
         """The request, sent to the group that the policy chooses; what is needed to ask again is kept where it was drawn."""
-        found, call = routed(data), data.get("litellm_call_id")
-        # the id of the call may be the caller's own, who is not to choose what is drawn
-        if found and call and self.file and self.key and call_type in ("completion", "acompletion") and shadowed(POLICY, found, uuid.uuid4().hex):
+        found, about, mark = routed(data), data.get("metadata"), uuid.uuid4().hex
+        wanted = found and self.file and self.key and call_type in ("completion", "acompletion") and isinstance(about, dict)
+        if wanted and shadowed(POLICY, found, mark):
             body = {k: data[k] for k in ASKED_TOO if k in data} | {"messages": data.get("messages")}
-            kind = told(data.get("litellm_metadata"), data.get("metadata")).get("request_type")
-            self.drawn[call] = (json.dumps(body, default=str), kind, data["model"])
+            kind = told(data.get("litellm_metadata"), about).get("request_type")
+            about[MARK] = mark  # not the id of the call, which may be the caller's own and come twice
+            self.drawn[mark] = (json.dumps(body, default=str), kind, data["model"])
             if len(self.drawn) > WAITING:  # calls that failed never come back
                 del self.drawn[next(iter(self.drawn))]
         return data
 
     async def async_log_success_event(self, kwargs, response_obj, start_time, end_time):
         """Called after the caller has its answer, once a stream is whole."""
-        body, kind, group = self.drawn.pop(kwargs.get("litellm_call_id"), (None, None, None))
-        served = ((kwargs.get("litellm_params") or {}).get("metadata") or {}).get("model_group")
-        text = text_of(response_obj) if body and served == group and not kwargs.get("cache_hit") else None
+        about = (kwargs.get("litellm_params") or {}).get("metadata") or {}
+        body, kind, group = self.drawn.pop(about.get(MARK), (None, None, None))
+        text = text_of(response_obj) if body and about.get("model_group") == group and not kwargs.get("cache_hit") else None
         if text and len(self.asking) < AT_ONCE:
             task = asyncio.get_running_loop().create_task(self.ask(body, kind, group, text, kwargs.get("response_cost")))
             self.asking.add(task)
