@@ -270,3 +270,19 @@ def test_groups_of_prompts_are_told(tune: App):
     assert any(f"n = {tuning.n:,} in {tuning.certificate.units:,} groups" in m.value for m in tune.at.markdown)
     folds, clusters = tuning.scored.crossed.fold, tuning.matrix.clusters
     assert all(len(set(folds[clusters == c])) == 1 for c in set(clusters))
+
+
+def test_of_a_very_large_set_some_prompts_are_read_first_and_all_of_them_on_demand(app: App, monkeypatch):
+    from tierwise.tuning import drawn
+
+    monkeypatch.setattr(drawn, "MOST", 60)
+    app.open("tune", router="table")
+
+    def told() -> tuple[str, bool]:
+        held = next(m.value for m in app.at.markdown if "Held-out" in m.value)
+        return held.partition("n = ")[2].partition(",")[0].split()[0], any("drawn at random" in t.value for t in app.at.text)
+
+    assert told() == ("60", True)
+    app.at.toggle(key="whole").set_value(True)
+    app.run()
+    assert int(told()[0]) > 150 and not told()[1]

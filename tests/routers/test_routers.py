@@ -16,6 +16,7 @@ from tierwise.errors import NotFound, NotReady
 from tierwise.routers import DEFAULT_CANDIDATES, ROUTERS, Fitted, Prompts, RouterData, cross_fitted_scores, deployed, read
 from tierwise.routers.bulk import scores
 from tierwise.routers.crossfit import folds_of, mid_ranks
+from tierwise.routers.words import Counted
 from tierwise.tuning.metrics import metrics
 from tierwise.types import OutcomeMatrix, Sample
 
@@ -246,5 +247,15 @@ def test_prompts_are_read_once_and_parts_take_along_what_was_read():
     whole = Prompts(samples)
     whole.read_all()
     part = whole.take(np.array([3, 5]))
-    assert part.__dict__.keys() >= {"features", "terms", "request_types"}
-    assert (part.features == Prompts((samples[3], samples[5])).features).all() and part.terms == Prompts((samples[3], samples[5])).terms
+    assert part.__dict__.keys() >= {"features", "words", "request_types"}
+    assert (part.features == Prompts((samples[3], samples[5])).features).all() and part.texts == Prompts((samples[3], samples[5])).texts
+    own, idf = Prompts(part.samples).words, np.linspace(1, 2, 3)
+    for terms in (own.names[:3], [own.names[1], "of no prompt", own.names[0]]):
+        assert (part.words.tfidf(terms, idf) != own.tfidf(terms, idf)).nnz == 0
+
+
+def test_a_vocabulary_is_the_commonest_terms_of_two_prompts_or_more():
+    place, idf = Counted.of([["b", "a", "b"], ["c", "b"], ["c", "d", "a"], []]).vocabulary(2)
+    assert place == {"a": 0, "b": 1} and idf == pytest.approx([1 + np.log(5 / 3)] * 2, abs=1e-4)
+    counts = Counted.of([["b", "a", "b"], [], ["x"]]).tfidf(["b", "a"], np.array([1.0, 2.0])).toarray()
+    assert counts[0] == pytest.approx(np.array([1 + np.log(2), 2]) / np.hypot(1 + np.log(2), 2)) and not counts[1:].any()

@@ -94,6 +94,8 @@ def test_a_cell_can_have_one_outcome_only_and_a_refused_batch_leaves_nothing(sto
     with pytest.raises(NotKept):
         store.runs.record(run.id, [Outcome("b", "cheap"), Outcome("a", "cheap", output="second")], [Grade("b", "cheap", 1.0, "exact")])
     assert store.runs.outcomes(run.id)["output"].tolist() == ["first"]
+    assert "output" not in store.runs.outcomes(run.id, texts=False) and not len(store.runs.outcomes(run.id, sample_ids=["another"]))
+    assert store.runs.outcomes(run.id, sample_ids=store.runs.outcomes(run.id)["sample_id"].tolist())["output"].tolist() == ["first"]
     assert store.runs.version(run.id) == (1, 0)
 
 

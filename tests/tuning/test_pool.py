@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import make_matrix
+from tierwise.tuning import drawn
 from tierwise.tuning.aims import Aim
 from tierwise.tuning.duplicates import clustered_samples, near_duplicates
 from tierwise.tuning.pool import _beaten_by, _tuned, pool
@@ -109,3 +110,17 @@ def test_models_whose_wins_are_chance_are_not_worth_a_router():
     found = pool(replace(m, quality=quality), Aim(max_loss=0.01))
     assert any("No ladder is worth a router" in w for w in found.words) or found.best.saving < 0.08
     assert tune(replace(m, quality=quality), Aim(max_loss=0.01), router="logistic").verdict == "not routable"
+
+
+def test_of_a_very_large_set_some_are_drawn_at_random_with_their_share_of_the_incomplete_ones(monkeypatch):
+    m = make_matrix(300)
+    assert drawn.drawn(m) is m
+    quality = m.quality.copy()
+    quality[::3, 1] = np.nan
+    m = replace(m, quality=quality)
+    monkeypatch.setattr(drawn, "MOST", 100)
+    some = drawn.drawn(m)
+    assert some.complete.sum() == 100 and 130 <= len(some) <= 170
+    places = [m.samples.index(s) for s in some.samples]
+    assert places == sorted(places) and (some.cost == m.cost[places]).all() and np.mean(places) == pytest.approx(149.5, abs=25)
+    assert drawn.drawn(m).samples == some.samples, "the same ones each time"

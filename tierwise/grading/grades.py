@@ -150,13 +150,13 @@ def matrix(store: Store, run_id: str, scorer: str | None = None, as_asked: bool 
         NotReady: the run has no grades, or none by `scorer` or `confidence`; says which it has.
     """
     run = store.runs.get(run_id)
-    grades = store.grades.frame(run.id)
+    grades = store.grades.frame(run.id, texts=False)
     manual = (grades["author"] != AUTOMATIC).to_numpy(bool)
     ref = scorer_in_use(run, grades["scorer"][~manual], scorer, manual.any(), store.grades.counting(run.id))
     if confidence is not None:
         _another(grades["scorer"][~manual], confidence, ref)
     samples = store.evalsets.get(run.evalset_id).samples
-    outcomes = store.runs.outcomes(run.id)
+    outcomes = store.runs.outcomes(run.id, texts=False)
     repeats = 1 + max((int(f["repeat"].max()) for f in (grades, outcomes) if len(f)), default=0)
     shape = (len(samples), len(run.tiers), repeats)
     place = _Places(samples, run, shape)

@@ -11,6 +11,7 @@ import numpy as np
 from tierwise import evaluator
 from tierwise.errors import NotReady
 from tierwise.features import FEATURES, prompt_features
+from tierwise.routers.words import Counted
 from tierwise.types import OutcomeMatrix, Sample
 
 
@@ -34,9 +35,9 @@ class Prompts:
         return [evaluator.request_text(s.chat()) for s in self.samples]
 
     @cached_property
-    def terms(self) -> list[list[str]]:
-        """What TF-IDF counts, prompt by prompt."""
-        return [evaluator.terms(text) for text in self.texts]
+    def words(self) -> Counted:
+        """What TF-IDF counts."""
+        return Counted.of([evaluator.terms(text) for text in self.texts])
 
     @cached_property
     def request_types(self) -> np.ndarray:
@@ -45,7 +46,7 @@ class Prompts:
 
     def read_all(self) -> None:
         """Read everything now, so that parts taken of these prompts need not read their own."""
-        _ = self.features, self.terms, self.request_types
+        _ = self.features, self.words, self.request_types
 
     def columns(self, names: Sequence[str]) -> np.ndarray:
         """(n, len(names)) values of features and of `type=<request type>` marks."""
@@ -63,9 +64,10 @@ class Prompts:
         for name in ("features", "request_types"):
             if name in known:
                 part.__dict__[name] = known[name][index]
-        for name in ("texts", "terms"):
-            if name in known:
-                part.__dict__[name] = [known[name][i] for i in index]
+        if "texts" in known:
+            part.__dict__["texts"] = [known["texts"][i] for i in index]
+        if "words" in known:
+            part.__dict__["words"] = known["words"].take(index)
         return part
 
 

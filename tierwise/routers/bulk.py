@@ -43,30 +43,7 @@ def _text_linear(spec: Mapping[str, Any], prompts: Prompts) -> np.ndarray:
     if not spec["vocabulary"]:
         return total
     idf, weight = np.array(list(spec["vocabulary"].values()), dtype=float).T
-    return total + tfidf(prompts.terms, {t: i for i, t in enumerate(spec["vocabulary"])}, idf) @ weight
-
-
-def tfidf(terms: list[list[str]], place: Mapping[str, int], idf: np.ndarray):
-    """(n, V) sparse: 1 + log count, times idf, rows of length 1."""
-    from scipy.sparse import csr_matrix
-
-    counts = term_counts(terms, place)
-    values = (1 + np.log(counts.data)) * idf[counts.indices]
-    row = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-    norm = np.sqrt(np.bincount(row, values**2, minlength=counts.shape[0]))
-    return csr_matrix((values / norm[row], counts.indices, counts.indptr), shape=counts.shape)
-
-
-def term_counts(terms: list[list[str]], place: Mapping[str, int]):
-    """(n, V) sparse counts of the terms that have a place."""
-    from scipy.sparse import csr_matrix
-
-    columns = [[place[t] for t in row if t in place] for row in terms]
-    ends = np.concatenate([[0], np.cumsum([len(c) for c in columns])])
-    flat = np.concatenate([np.array(c, dtype=np.int64) for c in columns]) if len(columns) else np.zeros(0, np.int64)
-    counts = csr_matrix((np.ones(len(flat)), flat, ends), shape=(len(terms), len(place)))
-    counts.sum_duplicates()
-    return counts
+    return total + prompts.words.tfidf(list(spec["vocabulary"]), idf) @ weight
 
 
 def _leaves(tree: Mapping[str, Any], values: np.ndarray) -> np.ndarray:

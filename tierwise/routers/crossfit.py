@@ -10,7 +10,7 @@ import numpy as np
 from tierwise.errors import NotReady
 from tierwise.routers import ROUTERS
 from tierwise.routers.average import ranked
-from tierwise.routers.base import Fitted, RouterData
+from tierwise.routers.base import Fitted, Prompts, RouterData
 from tierwise.types import OutcomeMatrix
 
 
@@ -63,11 +63,25 @@ def _split(data: RouterData, clusters: np.ndarray, folds: int, seed: int) -> tup
     for known, fold, rest in list(_SPLITS):
         if all(a is b for a, b in zip(known[:3], key[:3], strict=True)) and known[3:] == key[3:]:
             return fold, rest
-    data.prompts.read_all()
-    fold = folds_of(clusters, folds, seed)
-    rest = [data.take(fold != k) for k in range(folds)]
+    fold, parts = _parts(data.prompts, clusters, folds, seed)
+    rest = [RouterData(part, *(x[fold != k] for x in (data.quality, data.cost, data.weights))) for k, part in enumerate(parts)]
     _SPLITS.append((key, fold, rest))
     return fold, rest
+
+
+_PARTS: deque[tuple[tuple[Any, ...], tuple[int, int], np.ndarray, list[Prompts]]] = deque(maxlen=2)
+
+
+def _parts(prompts: Prompts, clusters: np.ndarray, folds: int, seed: int) -> tuple[np.ndarray, list[Prompts]]:
+    """The same of the prompts alone: other tiers of a run share them, and the vocabularies that were made of them."""
+    for samples, how, fold, parts in list(_PARTS):
+        if samples is prompts.samples and how == (folds, seed):
+            return fold, parts
+    prompts.read_all()
+    fold = folds_of(clusters, folds, seed)
+    parts = [prompts.take(fold != k) for k in range(folds)]
+    _PARTS.append((prompts.samples, (folds, seed), fold, parts))
+    return fold, parts
 
 
 def deployed(crossed: CrossFitted, matrix: OutcomeMatrix, seed: int = 0, options: Mapping[str, Any] | None = None) -> Fitted:

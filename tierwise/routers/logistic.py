@@ -5,7 +5,6 @@ import numpy as np
 from tierwise.features import FEATURES
 from tierwise.routers import ROUTERS
 from tierwise.routers.base import Fitted, RouterData
-from tierwise.routers.bulk import tfidf
 
 FEATURE, TYPE, WORD = 0.5, 2.0, 3.0
 """Scales of the standardised features, of the marks of request types and of the TF-IDF before the common penalty, which so falls least on
@@ -42,11 +41,11 @@ class Logistic:
         names = [n for n, s in zip(FEATURES, spread, strict=True) if s > 1e-9]
         centre, scale = prompts.columns(names).mean(0), prompts.columns(names).std(0)
         types = sorted({t for t in prompts.request_types if t})
-        place, idf = _vocabulary(prompts.terms, self.words)
+        place, idf = prompts.words.vocabulary(self.words)
         marks = prompts.columns([f"type={t}" for t in types])
         parts = [csr_matrix((prompts.columns(names) - centre) / scale * FEATURE), csr_matrix(marks * TYPE)]
         if place:
-            parts.append(tfidf(prompts.terms, place, idf) * WORD)
+            parts.append(prompts.words.tfidf(list(place), idf) * WORD)
         model = LogisticRegression(C=self.c, max_iter=400, random_state=seed).fit(hstack(parts).tocsr(), won, pull)
         f, t = len(names), len(names) + len(types)
         weight = model.coef_[0] * np.repeat([FEATURE, TYPE, WORD], [f, t - f, len(place)])
@@ -58,17 +57,6 @@ class Logistic:
             "vocabulary": {term: [float(idf[i]), significant(weight[t + i], 5)] for term, i in place.items()},
         }
         return Fitted(spec, tuple(_lines(spec, dict(zip(names, weight[:f], strict=True)))))
-
-
-def _vocabulary(terms: list[list[str]], most: int) -> tuple[dict[str, int], np.ndarray]:
-    """The commonest terms that occur in two prompts or more, and their idf."""
-    seen: dict[str, int] = {}
-    for row in terms:
-        for term in set(row):
-            seen[term] = seen.get(term, 0) + 1
-    kept = sorted((t for t, c in seen.items() if c >= 2), key=lambda t: (-seen[t], t))[:most]
-    idf = np.array([round(float(np.log((1 + len(terms)) / (1 + seen[t])) + 1), 4) for t in kept])
-    return {t: i for i, t in enumerate(kept)}, idf
 
 
 def _lines(spec: dict, standard: dict[str, float]) -> list[str]:

@@ -8,7 +8,6 @@ import numpy as np
 from tierwise.features import FEATURES
 from tierwise.routers import ROUTERS
 from tierwise.routers.base import Fitted, Prompts, RouterData, read, unit
-from tierwise.routers.bulk import tfidf
 from tierwise.routers.logistic import significant
 from tierwise.types import Sample
 
@@ -33,16 +32,14 @@ class Space:
     def of(cls, prompts: Prompts, words: int, seed: int) -> "Space":
         from sklearn.decomposition import TruncatedSVD
 
-        from tierwise.routers.logistic import _vocabulary
-
         spread = prompts.features.std(0)
         names = [n for n, s in zip(FEATURES, spread, strict=True) if s > 1e-9]
         columns = prompts.columns(names)
-        place, idf = _vocabulary(prompts.terms, words)
+        place, idf = prompts.words.vocabulary(words)
         count = min(TOPICS, len(prompts) // PROMPTS_A_TOPIC, len(place) - 1)
         topics = np.zeros((len(place), 0))
         if count >= 1:
-            counts = tfidf(prompts.terms, place, idf)
+            counts = prompts.words.tfidf(list(place), idf)
             with np.errstate(invalid="ignore"):  # prompts that are all alike have no variance to explain
                 found = TruncatedSVD(count, random_state=seed).fit(counts)
             size = (counts @ found.components_.T).std(0).mean()
@@ -54,7 +51,7 @@ class Space:
         """(n, features + types + topics)"""
         parts = [(prompts.columns(self.names) - self.centre) / self.scale, prompts.columns([f"type={t}" for t in self.types])]
         if self.topics.shape[1]:
-            parts.append(tfidf(prompts.terms, self.place, self.idf) @ self.topics)
+            parts.append(prompts.words.tfidf(list(self.place), self.idf) @ self.topics)
         return np.hstack(parts)
 
 

@@ -64,9 +64,9 @@ class Grades:
                 "SELECT count(*) FROM grades WHERE run_id = ? AND scorer = ? AND author = ?", [run_id, scorer, author]
             ).fetchone()[0]
 
-    def frame(self, run_id: str) -> pd.DataFrame:
-        """Every grade row of a run, oldest first: `id` and the columns of `Grade`."""
-        columns = ", ".join(f.name for f in fields(Grade))
+    def frame(self, run_id: str, texts: bool = True) -> pd.DataFrame:
+        """Every grade row of a run, oldest first: `id` and the columns of `Grade`; without `texts` no explanation and no provenance."""
+        columns = ", ".join(f.name for f in fields(Grade) if texts or f.name not in ("explanation", "provenance"))
         with self._connection.read() as cursor:
             return cursor.execute(f"SELECT id, {columns} FROM grades WHERE run_id = ? ORDER BY id", [run_id]).df()
 

@@ -148,15 +148,21 @@ class Runs:
             ).fetchone()
         return Progress(done, failed, spent + listed, unsettled, requests, unpriced, reused, grading, grading_requests)
 
-    def outcomes(self, run_id: str) -> pd.DataFrame:
-        """One row an outcome, columns as in `Outcome`, in the order of the prompt set and of the answers."""
-        columns = ", ".join(f"o.{f.name}" for f in fields(Outcome))
+    def outcomes(self, run_id: str, texts: bool = True, sample_ids: Sequence[str] | None = None) -> pd.DataFrame:
+        """One row an outcome, columns as in `Outcome`, in the order of the prompt set and of the answers.
+
+        Args:
+            texts: with what was answered and what went wrong; nearly all of the bytes, and not needed for figures.
+            sample_ids: of these prompts only.
+        """
+        some, values = ("", []) if sample_ids is None else ("AND o.sample_id IN (SELECT unnest(?))", [list(sample_ids)])
+        columns = ", ".join(f"o.{f.name}" for f in fields(Outcome) if texts or f.name not in ("output", "error"))
         with self._connection.read() as cursor:
             return cursor.execute(
                 f"""SELECT {columns} FROM outcomes o JOIN runs r ON r.id = o.run_id
                     JOIN samples s ON s.evalset_id = r.evalset_id AND s.sample_id = o.sample_id
-                    WHERE o.run_id = ? ORDER BY s.position, o.repeat, o.created_at, o.tier""",
-                [run_id],
+                    WHERE o.run_id = ? {some} ORDER BY s.position, o.repeat, o.created_at, o.tier""",
+                [run_id, *values],
             ).df()
 
     def version(self, run_id: str) -> tuple[int, int]:

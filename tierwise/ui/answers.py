@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from tierwise.types import Run
-from tierwise.ui import figures, parts, readings
+from tierwise.ui import figures, parts, readings, state
 
 WORDS = 1500
 """Of each answer, as many are compared: the comparison takes quadratic time."""
@@ -50,7 +50,7 @@ def answers(run: Run, sample_id: str, chosen: dict[str, str] | None = None) -> N
     `chosen` maps a tier's name to a word about it, such as 'now'.
     """
     sample = next(s for s in readings.evalset(run.evalset_id).samples if s.id == sample_id)
-    outcomes = readings.outcomes(run)
+    outcomes = state.store().runs.outcomes(run.id, sample_ids=[sample_id])
     grades = readings.grades(run)
     marks = readings.marks(run)
     marks = marks[marks["sample_id"] == sample_id]

@@ -45,12 +45,12 @@ def bench(run: Run) -> None:
             name = st.text_input("Name of the policy", f"{run.name[:60]} policy", key=f"policy_name_{run.id}", max_chars=80)
         with main:
             solver.show_aim(matrix)
-            options = ways.show(run, tiers, kinds)
+            options, whole = ways.show(run, tiers, kinds), ways.whole(run, matrix)
             limits.show(kinds, tiers or tuple(t.name for t in run.tiers))
             asked = question.of(
                 run, aim=limits.limited(solver.aim(matrix)), router=ways.router(), options=options,
                 terms=limits.terms(tiers or tuple(t.name for t in run.tiers)), traffic=profile, tiers=tiers, mode=limits.mode(),
-                delta=limits.delta(),
+                delta=limits.delta(), whole=whole,
             )  # fmt: skip
             tuning, drawn = readings.tuning(asked), tunepoints.drawn(asked)
             step = solver.grain(tuning.scores)

@@ -87,12 +87,14 @@ def spread(run: Run) -> list[str]:
 
 def served(run: Run) -> list[str]:
     """Tiers that were answered under another model's name: a fallback or an alias on the way."""
+    if run.kind != "live":
+        return []
     found = []
-    seen = readings.outcomes(run).groupby(["tier", "served_model"]).size()
+    seen = readings.figures(run).groupby(["tier", "served_model"]).size()
     for tier in run.tiers:
         names = seen[tier.name] if tier.name in seen.index.get_level_values(0) else {}
         others = {name: n for name, n in dict(names).items() if not tier.served_by(name)}
-        if others and run.kind == "live":
+        if others:
             listed = ", ".join(list(others)[:3])
             found.append(
                 f"{figures.count(sum(others.values()), 'answer')} of {tier.name} came under another model's name ({listed}): "

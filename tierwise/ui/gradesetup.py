@@ -126,7 +126,7 @@ def decision(run: Run) -> tuple[np.ndarray | None, str, float, float]:
         tuning = readings.tuning(question.of(run, aim=Aim(max_loss=EPSILON)))
     except NotReady:
         return None, "prompts on which tiers differ", EPSILON, DELTA
-    if tuning.tiers != matrix.tiers:
+    if tuning.tiers != matrix.tiers or tuning.n != matrix.complete.sum():  # of a very large set it is told for some prompts only
         return None, "prompts on which tiers differ", EPSILON, DELTA
     chosen = np.full(len(matrix), len(matrix.tiers) - 1)
     chosen[matrix.complete] = tuning.choice(tuning.chosen.thresholds)

@@ -25,6 +25,8 @@ class Question(NamedTuple):
     """All of the run's where empty."""
     mode: str = "standard"
     delta: float = 0.10
+    whole: bool = False
+    """Every prompt of a very large set, in place of some drawn at random."""
 
 
 def of(run: Run, **more: object) -> Question:

@@ -4,6 +4,7 @@ Readings are shared between sessions and must not be changed; the engine's objec
 """
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
@@ -55,6 +56,16 @@ def _outcomes(project: str, run_id: str, version: tuple[int, int]) -> pd.DataFra
     return store().runs.outcomes(run_id)
 
 
+def figures(run: Run) -> pd.DataFrame:
+    """The outcomes without their texts."""
+    return _figures(project_id(), run.id, store().runs.version(run.id))
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _figures(project: str, run_id: str, version: tuple[int, int]) -> pd.DataFrame:
+    return store().runs.outcomes(run_id, texts=False)
+
+
 def grades(run: Run) -> pd.DataFrame:
     return _grades(project_id(), run.id, store().runs.version(run.id))
 
@@ -71,48 +82,59 @@ def tuning(asked: Question):
 
 @st.cache_resource(max_entries=12, show_spinner="Learning which prompts are hard, and solving for your aim")
 def _tuning(project: str, asked: Question):
+    from tierwise.tuning.drawn import says
     from tierwise.tuning.tune import tune
 
-    where = asked.project, asked.run, asked.version, asked.traffic
+    where = _where(asked)
     matrix, weighing = _weighed(*where)
-    return tune(
+    solved = tune(
         matrix, aim=asked.aim, router=asked.router, options=json.loads(asked.options) if asked.options else None,
         answers=_answers(*where), human=_human_weighed(*where), terms=asked.terms, traffic=weighing, tiers=asked.tiers or None,
         mode=asked.mode, delta=asked.delta,
     )  # fmt: skip
+    graded = len(_matrix(*where[:3]))
+    return solved if len(matrix) == graded else replace(solved, warnings=(says(len(matrix), graded), *solved.warnings))
+
+
+def _where(asked: Question) -> tuple[str, str, tuple[int, int], str | None, bool]:
+    return asked.project, asked.run, asked.version, asked.traffic, asked.whole
 
 
 def weighed(asked: Question) -> OutcomeMatrix:
-    """The graded run that a question is about: near-duplicates in one cluster each, in the mix of its traffic."""
-    return _weighed(asked.project, asked.run, asked.version, asked.traffic)[0]
+    """The graded run that a question is about: drawn from where it is very large, near-duplicates in one cluster each, in the mix of its
+    traffic."""
+    return _weighed(*_where(asked))[0]
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
-def _weighed(project: str, run_id: str, version: tuple[int, int], profile_id: str | None):
+def _weighed(project: str, run_id: str, version: tuple[int, int], profile_id: str | None, whole: bool):
     from tierwise.traffic import weighed as weigh
+    from tierwise.tuning.drawn import drawn
     from tierwise.tuning.duplicates import clustered_samples
 
-    matrix = clustered_samples(_matrix(project, run_id, version))
+    matrix = _matrix(project, run_id, version)
+    matrix = clustered_samples(matrix if whole else drawn(matrix))
     return weigh(matrix, store().traffic.get(profile_id)) if profile_id else (matrix, None)
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
-def _answers(project: str, run_id: str, version: tuple[int, int], profile_id: str | None):
+def _answers(project: str, run_id: str, version: tuple[int, int], profile_id: str | None, whole: bool):
     """The stored answers, so that cascades are tried too; None where only grades were kept."""
     from tierwise.errors import NotReady
     from tierwise.tuning.answers import answers_of
 
+    matrix = _weighed(project, run_id, version, profile_id, whole)[0]
     try:
-        return answers_of(_outcomes(project, run_id, version), _weighed(project, run_id, version, profile_id)[0])
+        return answers_of(store().runs.outcomes(run_id, sample_ids=[s.id for s in matrix.samples]), matrix)
     except NotReady:
         return None
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _human_weighed(project: str, run_id: str, version: tuple[int, int], profile_id: str | None):
+def _human_weighed(project: str, run_id: str, version: tuple[int, int], profile_id: str | None, whole: bool):
     from tierwise.grading.human import human_grades
 
-    return human_grades(store(), _weighed(project, run_id, version, profile_id)[0])
+    return human_grades(store(), _weighed(project, run_id, version, profile_id, whole)[0])
 
 
 def cascades(run: Run, tiers: tuple[str, ...] = ()) -> list:
@@ -124,7 +146,7 @@ def cascades(run: Run, tiers: tuple[str, ...] = ()) -> list:
 def _cascades(project: str, run_id: str, version: tuple[int, int], tiers: tuple[str, ...]) -> list:
     from tierwise.tuning import cascade, scoring
 
-    whole, answers = _weighed(project, run_id, version, None)[0], _answers(project, run_id, version, None)
+    whole, answers = _weighed(project, run_id, version, None, False)[0], _answers(project, run_id, version, None, False)
     matrix = scoring.columns(whole, tiers)
     given = answers.take(slice(None), scoring.places(whole, tiers) if tiers else None) if answers else None
     return cascade.possible(matrix, given, cascade.confidences(matrix)) if len(matrix) else []

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from tierwise.tuning import drawn
 from tierwise.tuning.cascade import PREFIX, Cascade
-from tierwise.types import Run
+from tierwise.types import OutcomeMatrix, Run
 from tierwise.ui import readings
 
 ROUTER, CASCADE = "Router", "Cascade"
@@ -47,6 +48,19 @@ def show(run: Run, tiers: tuple[str, ...], request_types: Sequence[str]) -> str:
         _show_cascades(found)
         return ""
     return _show_routers(request_types)
+
+
+def whole(run: Run, matrix: OutcomeMatrix) -> bool:
+    """Whether every prompt of a very large set is read; so from the start where people graded some, since few of those would be drawn."""
+    if not drawn.large(matrix):
+        return False
+    return st.toggle(
+        f"Read all {len(matrix):,} prompts",
+        bool(readings.human(run).prompts),
+        key="whole",
+        bind="query-params",
+        help=f"Takes minutes. Without it {drawn.MOST:,} are drawn at random, which widens the intervals and nothing else.",
+    )
 
 
 def _show_routers(request_types: Sequence[str]) -> str:
