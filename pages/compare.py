@@ -19,6 +19,7 @@ if not runs:
 run = parts.header_with(
     "Compare", "Each tier on the same prompts: what it gets right, what it costs, how long it takes.", lambda: state.choose_run(runs)
 )
+parts.notes(st.session_state.pop("bundle_notes", []))
 rows, matrix = readings.summary(run), readings.matrix(run)
 comparing.tier_table(run, rows)
 from tierwise.ui import charts  # noqa: E402  (slow to import; the table is drawn by now)

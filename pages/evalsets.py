@@ -4,12 +4,12 @@ import pandas as pd
 import streamlit as st
 
 from tierwise.evalsets import load_shipped, shipped
-from tierwise.ui import allowed, figures, parts, readings, removing, state, uploads
+from tierwise.ui import allowed, figures, parts, readings, removing, sharing, state, uploads
 from tierwise.ui.frame import EVALSETS, RUN, require_frame
 
 require_frame()
 
-VIEWS = ["In this workspace", "Upload a file", "Shipped sets", "Recorded outcomes"]
+VIEWS = ["In this workspace", "Upload a file", "Shipped sets", "Recorded outcomes", "A bundle"]
 
 
 def workspace() -> None:
@@ -70,9 +70,11 @@ def workspace() -> None:
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             parts.plain(f"{chosen.name} · {chosen.size:,} prompts · {chosen.with_reference:,} with a right answer")
-            if st.button("Run it", type="primary", icon=":material/play_arrow:", key="run_it"):
-                st.switch_page(RUN, query_params={"set": chosen.id})
-            removing.offer("prompt set", chosen.id, chosen.name, EVALSETS)
+            with st.container(horizontal=True, width="content"):
+                sharing.prompt_set(chosen)
+                if st.button("Run it", type="primary", icon=":material/play_arrow:", key="run_it"):
+                    st.switch_page(RUN, query_params={"set": chosen.id})
+                removing.offer("prompt set", chosen.id, chosen.name, EVALSETS)
         uploads.samples_table(readings.evalset(chosen.id))
 
 
@@ -98,5 +100,7 @@ elif view == VIEWS[2]:
     shipped_sets()
 elif view == VIEWS[3]:
     uploads.recorded("evalsets")
+elif view == VIEWS[4]:
+    uploads.bundle()
 else:
     workspace()

@@ -14,6 +14,7 @@ from tierwise.types import Tier
 
 ENGINE = {
     "tierwise/bundle/__init__.py:export_bundle": "export_text",
+    "tierwise/bundle/__init__.py:export_evalset": "export_text",
     "tierwise/bundle/__init__.py:import_bundle": "import",
     "tierwise/caching.py:replay": "read",
     "tierwise/grading/counting.py:by_scorer": "read",
@@ -89,6 +90,7 @@ def arguments(world: World, me: str) -> dict[str, tuple]:
     graded = matrix(world.store, run.id)
     return {
         "export_bundle": (run,),
+        "export_evalset": (world.store.evalsets.get(run.evalset_id),),
         "import_bundle": (export_bundle(world.store, world.theirs.run),),
         "ensure_demo": (),
         "test_call": (Tier("t", "openai/m", api_base="http://127.0.0.1:9/v1", input_per_1m=1.0, output_per_1m=1.0),),

@@ -23,7 +23,7 @@ def opened(chromium, tmp_path):
     def go(content: str, name: str = "report.html", dark: bool = False):
         path = tmp_path / name
         path.write_text(content, encoding="utf-8")
-        context = chromium.new_context(viewport={"width": 1200, "height": 900}, color_scheme="dark" if dark else "light")
+        context = chromium.new_context(viewport={"width": 1200, "height": 900}, color_scheme="dark" if dark else "light", offline=True)
         contexts.append(context)
         page = context.new_page()
         page.seen = []

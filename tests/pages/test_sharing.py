@@ -7,6 +7,8 @@ import zipfile
 import pytest
 
 from tests.pages.conftest import App
+from tierwise.bundle import export_bundle
+from tierwise.evalsets import parse_evalset
 from tierwise.grading.grades import matrix
 from tierwise.importers.recorded import import_results
 from tierwise.policy import make_policy
@@ -106,3 +108,28 @@ def test_two_policies_and_two_runs_side_by_side(app: App):
     apart = App()
     apart.open("compare", run=before.id, compare_view="Another run", beside=run.id)
     assert any("no tier and no prompt in common" in t.value for t in apart.at.text)
+
+
+def test_a_bundle_and_a_prompt_set_go_to_another_workspace(filled_app: App, made, monkeypatch, tmp_path):
+    filled_app.open("compare")
+    bundle = made["bundle"][0]()
+    run = state.store().runs.list()[0]
+    filled_app.open("evalsets", set=run.evalset_id)
+    digest, lines = state.store().evalsets.info(run.evalset_id).digest, made["prompt_set"][0]()
+    assert parse_evalset(lines, "prompts.jsonl", "there").evalset.digest == digest
+
+    monkeypatch.setenv("TIERWISE_DATA", str(tmp_path / "elsewhere"))
+    monkeypatch.setattr("tierwise.simulation.demo.ensure_demo", lambda store: None)
+    there = App()
+    there.open("evalsets", view="A bundle")
+    there.at.file_uploader(key="bundle_file").upload("b.tierwise.zip", bundle, "application/zip")
+    there.run()
+    at = there.click("bundle_import")
+    assert [h.value for h in at.header] == ["Compare"] and state.store().runs.list()[0].id == run.id
+    assert export_bundle(state.store(), state.store().runs.get(run.id)) == bundle, "byte for byte"
+    there.at.switch_page("pages/evalsets.py")
+    there.run()
+    there.at.file_uploader(key="bundle_file").upload("b.zip", bundle[:-40], "application/zip")
+    there.run()
+    there.click("bundle_import")
+    assert "That did not work" in there.badges()

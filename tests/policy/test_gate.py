@@ -111,7 +111,7 @@ def test_on_the_command_line(tierwise, demo, store, tmp_path):  # noqa: F811
     out = tmp_path / "x"
     for command in (["report", demo.name, "--out", f"{out}.html"], ["report", demo.name, "--out", f"{out}.svg"], ["report", "Bot", "--out", f"{out}.html", "--answers"],
                     ["results", demo.name, "--out", f"{out}.xlsx"], ["export-bundle", demo.name, "--out", f"{out}.tierwise.zip"],
-                    ["import-bundle", f"{out}.tierwise.zip"]):  # fmt: skip
+                    ["export-evalset", demo.evalset_id, "--out", f"{out}.jsonl"], ["import-bundle", f"{out}.tierwise.zip"]):  # fmt: skip
         done = tierwise(*command)
         assert done.code == 0, (command, done.err)
     assert "is here already" in done.err and ElementTree.parse(f"{out}.svg").getroot().tag.endswith("svg")

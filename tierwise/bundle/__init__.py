@@ -16,7 +16,7 @@ from tierwise.policy import policy_from_json
 from tierwise.store import Store
 from tierwise.types import EvalSet, Run
 
-__all__ = ["Imported", "export_bundle", "import_bundle"]
+__all__ = ["Imported", "export_bundle", "export_evalset", "import_bundle"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,13 @@ def export_bundle(store: Store, run: Run) -> bytes:
     about = {"tierwise": __version__, "run": run.id, "prompt_set": evalset.digest}
     store.note("exported", "run", run.id, run.name, "bundle")
     return archive.pack(files, about)
+
+
+def export_evalset(store: Store, evalset: EvalSet) -> bytes:
+    """A prompt set alone, as JSON Lines: read back anywhere, it is the same version, digest and all."""
+    store.require("export_text")
+    store.note("exported", "prompt set", evalset.id, evalset.name, "JSON Lines")
+    return to_jsonl(evalset)
 
 
 def import_bundle(store: Store, data: bytes) -> Imported:

@@ -91,6 +91,21 @@ def export_bundle(a: argparse.Namespace, store: Store) -> Result:
     return Result({"file": str(target), "bytes": size, "run": found.id}, f"{target}: {size / 1024:,.0f} KiB, all of {found.name}.")
 
 
+def _export_evalset_arguments(p: argparse.ArgumentParser) -> None:
+    p.add_argument("evalset", metavar="EVALSET", help="name or id of a prompt set")
+    p.add_argument("--out", required=True, metavar="FILE.jsonl")
+
+
+@command("export-evalset", "Write a prompt set as one file that any workspace takes for the same version.", _export_evalset_arguments)
+def export_evalset(a: argparse.Namespace, store: Store) -> Result:
+    from tierwise.bundle import export_evalset as lines
+
+    found = store.evalsets.get(a.evalset)
+    target = write(a.out, lines(store, found))
+    data = {"file": str(target), "n": len(found.samples), "digest": found.digest}
+    return Result(data, f"{target}: {len(found.samples):,} prompts of {found.name}, SHA-256 {found.digest}.")
+
+
 @command("import-bundle", "Keep the run, prompts, grades and policies of a bundle.", lambda p: p.add_argument("file", metavar="FILE"))
 def import_bundle(a: argparse.Namespace, store: Store) -> Result:
     from tierwise.bundle import import_bundle as unpack

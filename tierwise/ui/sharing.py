@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from tierwise.traffic import TrafficProfile
-from tierwise.types import OutcomeMatrix, Policy, Run
+from tierwise.types import EvalSetInfo, OutcomeMatrix, Policy, Run
 from tierwise.ui import links, state
 
 FORMATS = {
@@ -140,6 +140,21 @@ def traffic_mix(profile: TrafficProfile, types: pd.DataFrame, prompts: bool) -> 
         return mix_svg(store, profile, types, prompts)
 
     _button("Chart", svg, f"{slug(profile.name)}-mix.svg", "image/svg+xml", "mix_svg", f"As SVG. {AS_PNG}", quiet=True)
+
+
+def prompt_set(info: EvalSetInfo) -> None:
+    """A prompt set alone, as a file."""
+    store = state.store()
+    if not store.allows("export_text"):
+        return
+
+    def lines() -> bytes:
+        from tierwise.bundle import export_evalset
+
+        return export_evalset(store, store.evalsets.get(info.id))
+
+    says = "JSON Lines: another Tierwise that reads it has the same version, digest and all."
+    _button("Prompts", lines, f"{slug(info.name)}.jsonl", "application/x-ndjson", "prompt_set", says)
 
 
 def slug(name: str) -> str:

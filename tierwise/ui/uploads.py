@@ -111,6 +111,23 @@ def recorded(key: str) -> None:
         st.switch_page(COMPARE, query_params={"run": run.id})
 
 
+def bundle() -> None:
+    """An experiment of another Tierwise: prompts, run, answers, grades and policies, as they were there."""
+    upload = st.file_uploader("A bundle (.tierwise.zip)", type=["zip"], key="bundle_file", **allowed.to("import"))
+    if upload is None:
+        st.caption(
+            "Compare offers one of every run: all of an experiment in a file. What it brings is as it was, ids and digests included."
+        )
+        return
+    if st.button("Import", type="primary", icon=":material/upload:", key="bundle_import"):
+        from tierwise.bundle import import_bundle
+
+        with parts.guard(), st.spinner("Importing"):
+            done = import_bundle(state.store(), upload.getvalue())
+        st.session_state["bundle_notes"] = list(done.notes)
+        st.switch_page(COMPARE, query_params={"run": done.run.id})
+
+
 def samples_table(evalset: EvalSet, key: str | None = None) -> None:
     """The first prompts of a set; long texts are cut for the screen only."""
     shown = [_row(s) for s in evalset.samples[:PREVIEW_ROWS]]
