@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.access.conftest import World
+from tierwise import settings
 from tierwise.access.roles import ACTIONS, ROLES
 from tierwise.access.view import PARTS, RULES, View
 from tierwise.errors import NotAllowed, NotFound
@@ -86,7 +87,7 @@ CALLS = {
     "shares.add": ("share", lambda w, me: (Share("run", w.ours.run.id, w.ours.project.id, now()),)),
     "shares.list": ("share", lambda w, me: ()),
     "shares.revoke": ("share", lambda w, me: ("none",)),
-    "backup": ("backup", lambda w, me: (w.store.path.with_name(f"copy-{me}.duckdb"),)),
+    "backup": ("backup", lambda w, me: (settings.database().with_name(f"copy-{me}.duckdb"),)),
     "take_run": ("export_text", lambda w, me: (w.ours.run.id,)),
     "put_run": ("import", lambda w, me: (bundle(w), {"outcomes": [], "grades": [], "scorings": []}, [])),
     "removal.run": ("delete", lambda w, me: ("new",)),  # what was added above

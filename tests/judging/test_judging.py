@@ -261,7 +261,7 @@ def test_the_estimate_counts_what_is_open_and_holds_what_is_paid(store, provider
 def test_the_ledger_that_cannot_be_written_ends_everything(store, provider, recorded_run, judge, monkeypatch):
     provider.reply = WELL
     run = recorded_run(*["yes"] * 20)
-    monkeypatch.setattr(store.attempts, "commit", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(store.attempts, "commit", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         judge(run)
     assert provider.seen == []

@@ -131,7 +131,8 @@ class PostgresConnection:
         except psycopg.Error as error:
             raise BadInput("TIERWISE_DATABASE_URL is not an address of a PostgreSQL database: postgresql://user@host:5432/name.") from error
         self.label = f"{told.get('host', 'localhost')}:{told.get('port', 5432)}/{told.get('dbname', told.get('user', ''))}"
-        self.path = Path("postgresql") / self.label.replace("/", "_")
+        schema = re.sub(r"\W+", "_", told.get("options", ""))  # two workspaces of one database are two, for what a process remembers by it
+        self.path = Path("postgresql") / (self.label.replace("/", "_") + schema)
         self._errors = psycopg
         self._pool = ConnectionPool(
             url, min_size=1, max_size=MOST_CONNECTIONS, timeout=WAIT_S, open=False, check=ConnectionPool.check_connection, configure=_configure,
