@@ -103,7 +103,7 @@ def soak(server: Server, provider: Provider, calls: int) -> None:
         now = process_figures(server.process.pid)
         if warm is None and len(provider.seen) > calls * 0.1:
             warm = now
-        if len(provider.seen) >= seen + calls // 10:
+        if len(provider.seen) >= seen + 5_000:
             seen = len(provider.seen)
             print(
                 f"{seen:>7} calls: {now['rss_mib']:.0f} MiB, {now['threads']:.0f} threads, {now['descriptors']:.0f} descriptors", flush=True

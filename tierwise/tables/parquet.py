@@ -43,7 +43,9 @@ def read_parquet(data: bytes, max_rows: int) -> Table:
                 raise BadInput(f"more than {MAX_TEXT:,} characters of text once unpacked. Take a sample of its rows.")
     except UnicodeDecodeError as error:
         raise BadInput(f"a text in it is no UTF-8 ({error.reason}).") from error
-    except (pa.ArrowException, OSError, ValueError, NotImplementedError, MemoryError) as error:
+    except MemoryError as error:
+        raise BadInput("reading it needs more memory than one file may use. Take a sample of its rows.") from error
+    except (pa.ArrowException, OSError, ValueError, NotImplementedError) as error:
         raise BadInput(f"not a Parquet file that can be read: {_line(error)}.") from error
     notices = [f"Column {short(n)} is the index of a data frame; it was left out." for n in schema.names if n not in names]
     if not any(columns.values()):
