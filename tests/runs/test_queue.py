@@ -109,10 +109,10 @@ def test_running_what_is_done_calls_nobody(store, provider, planned):
 def test_a_store_that_cannot_write_ends_the_run_and_says_so(store, provider, planned, monkeypatch):
     real = store.attempts.commit
 
-    def full(run_id, entries):
+    def full(run_id, entries, **shared):
         if len(provider.seen) > 10:
             raise OSError("No space left on device")
-        return real(run_id, entries)
+        return real(run_id, entries, **shared)
 
     monkeypatch.setattr(store.attempts, "commit", full)
     with pytest.raises(OSError, match="No space"):
