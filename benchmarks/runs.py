@@ -1,15 +1,18 @@
-"""A paid run against a bare `litellm.acompletion` loop: the same calls, the same server on loopback, in turn, in one process each.
+"""A paid run against a bare `litellm.acompletion` loop and promptfoo: the same calls, the same server on loopback, in turn, a process each.
 
     python benchmarks/runs.py [CELLS] [CONCURRENCY]
 
-The server answers after 50 ms. The bare loop keeps nothing; a run of ours commits every request before and after. Printed: seconds,
-CPU seconds and peak memory of each, and the ratio of ours to the bare loop.
+The server answers after 50 ms. The bare loop keeps nothing; a run of ours commits every request before and after; promptfoo keeps its results
+in its own database. Printed: seconds, CPU seconds and peak memory of each, and the ratios of ours to the others. promptfoo takes part where the
+tests have installed it (TIERWISE_INTEROP_PROMPTFOO=1, tests/interop), or where PROMPTFOO names its command; its start is timed apart, by an
+evaluation of one call, and taken off.
 """
 
 import asyncio
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -89,12 +92,49 @@ def ours(base: str, cells: int, concurrency: int) -> float:
     return took
 
 
+PROMPTFOO_QUIET = {
+    "PROMPTFOO_DISABLE_TELEMETRY": "1", "PROMPTFOO_DISABLE_UPDATE": "1", "PROMPTFOO_DISABLE_REMOTE_GENERATION": "true",
+    "PROMPTFOO_DISABLE_SHARING": "1", "PROMPTFOO_SELF_HOSTED": "1",
+}  # fmt: skip
+"""It is to reach nothing but the server on loopback."""
+
+
+def promptfoo_command() -> str | None:
+    cache = Path(os.environ.get("TIERWISE_TEST_CACHE") or Path.home() / ".cache" / "tierwise-tests")
+    found = sorted(cache.glob("promptfoo-*/node_modules/.bin/promptfoo"))
+    return shutil.which(os.environ.get("PROMPTFOO", "")) or (str(found[-1]) if found else None)
+
+
+def promptfoo(base: str, cells: int, concurrency: int) -> float:
+    from tierwise.promptfoo_config import to_promptfoo
+    from tierwise.types import EvalSet, Sample, Tier
+
+    def once(count: int) -> float:
+        samples = tuple(Sample(f"s{i}", f"prompt {i}", "42") for i in range(count))
+        with tempfile.TemporaryDirectory() as folder:
+            config = to_promptfoo(EvalSet("e", "bench", "d", samples), [Tier("t", "openai/m", base, "BENCH_KEY", 1.0, 4.0)])
+            (Path(folder) / "promptfooconfig.yaml").write_text(config, encoding="utf-8")
+            own = {"PATH": os.environ["PATH"], "HOME": folder, "PROMPTFOO_CONFIG_DIR": f"{folder}/own", "BENCH_KEY": "x"}
+            told = [promptfoo_command(), "eval", "-j", str(concurrency), "-o", "results.json", "--no-cache", "--no-progress-bar", "--no-table",
+                    "--no-share"]  # fmt: skip
+            began = time.perf_counter()
+            done = subprocess.run(told, cwd=folder, env=own | PROMPTFOO_QUIET, capture_output=True, text=True)
+            took = time.perf_counter() - began
+            assert done.returncode in (0, 100), done.stderr[-2000:]
+            results = json.loads((Path(folder) / "results.json").read_text(encoding="utf-8"))["results"]["results"]
+            assert sum(r["success"] for r in results) == count
+            return took
+
+    start = once(1)
+    return once(cells) - start
+
+
 def main() -> None:
     cells, concurrency = (int(a) for a in (sys.argv[1:] or ("3000", "64")))
     server = subprocess.Popen([sys.executable, __file__, "serve"], stdout=subprocess.PIPE, text=True)
     try:
         base = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
-        rows = {name: [] for name in ("bare", "ours")}
+        rows = {name: [] for name in ("bare", "ours", *(["promptfoo"] if promptfoo_command() else []))}
         for _ in range(int(os.environ.get("ROUNDS", "3"))):
             for name in rows:
                 shown = subprocess.run(
@@ -103,10 +143,10 @@ def main() -> None:
                 rows[name].append(json.loads(shown.stdout.splitlines()[-1]))
         for name, found in rows.items():
             print(name, *(f"{r['wall']:.1f} s wall, {r['cpu']:.1f} s CPU, {r['rss_mb']:.0f} MB;" for r in found))
-        ratios = sorted(a["wall"] / b["wall"] for a, b in zip(rows["ours"], rows["bare"], strict=True))
-        print(
-            f"ours / bare, wall: {ratios[len(ratios) // 2]:.2f} (from {ratios[0]:.2f} to {ratios[-1]:.2f}), {cells} cells, concurrency {concurrency}"
-        )
+        for other in [name for name in rows if name != "ours"]:
+            ratios = sorted(a["wall"] / b["wall"] for a, b in zip(rows["ours"], rows[other], strict=True))
+            middle, spread = ratios[len(ratios) // 2], f"from {ratios[0]:.2f} to {ratios[-1]:.2f}"
+            print(f"ours / {other}, wall: {middle:.2f} ({spread}), {cells} cells, concurrency {concurrency}")
     finally:
         server.kill()
 
@@ -114,9 +154,9 @@ def main() -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["serve"]:
         serve()
-    elif sys.argv[1:2] and sys.argv[1] in ("bare", "ours"):
-        wall = {"bare": bare, "ours": ours}[sys.argv[1]](sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
-        used = resource.getrusage(resource.RUSAGE_SELF)
+    elif sys.argv[1:2] and sys.argv[1] in ("bare", "ours", "promptfoo"):
+        wall = {"bare": bare, "ours": ours, "promptfoo": promptfoo}[sys.argv[1]](sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+        used = resource.getrusage(resource.RUSAGE_CHILDREN if sys.argv[1] == "promptfoo" else resource.RUSAGE_SELF)
         print(json.dumps({"wall": wall, "cpu": used.ru_utime + used.ru_stime, "rss_mb": used.ru_maxrss / 1024}))
     else:
         main()

@@ -251,6 +251,9 @@ def _failure(error: Exception, key: str | None) -> CallFailed:
         return replies.too_long(status, said)
     if isinstance(status, int) and status >= 400:
         return replies.refused(status, said, response.headers.get("retry-after"))
+    never = names & {"ClientConnectorError", "ClientConnectorDNSError", "ConnectionRefusedError", "gaierror"}
+    if names & {"ClientOSError", "ConnectionResetError", "BrokenPipeError"} and not never:
+        return replies.lost()  # LiteLLM calls it a ConnectError, but the request was sent
     if names & {"ConnectError", "ConnectTimeout", "ClientConnectorError", "ConnectionRefusedError", "ClientConnectorDNSError", "gaierror"}:
         return replies.not_reached(said)
     if any("Timeout" in name for name in names):
