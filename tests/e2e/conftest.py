@@ -25,6 +25,7 @@ QUIET = [
     "--disable-sync",
 ]
 START_SECONDS = 60
+LONG = pytest.mark.skipif("TIERWISE_E2E_LONG" not in os.environ, reason="a journey of half a minute; set TIERWISE_E2E_LONG")
 
 
 class Server:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.e2e.conftest import Server, Visitor
+from tests.e2e.conftest import LONG, Server, Visitor
 
 pytestmark = pytest.mark.e2e
 
@@ -103,6 +103,7 @@ def test_typing_a_comment_presses_no_key(visit):
     v.page.get_by_role("dialog").wait_for(state="detached")
 
 
+@LONG
 def test_two_raters_at_once_never_get_the_same_prompt(visit, server):
     a, b = visit("/grade?rater=Eve"), visit("/grade?rater=Ben")
     for v in (a, b):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.conftest import Server
+from tests.e2e.conftest import LONG, Server
 from tests.pages.conftest import SCREENS
 from tests.report.hostile import BAIT, hostile_policy, hostile_run
 from tierwise.store import Store
@@ -23,7 +23,7 @@ def hostile(tmp_path_factory):
     server.stop()
 
 
-@pytest.mark.parametrize("ignoring_the_policy", [False, True])
+@pytest.mark.parametrize("ignoring_the_policy", [True, pytest.param(False, marks=LONG)])  # escaping alone must do
 def test_no_screen_asks_anything_of_anybody(chromium, hostile, ignoring_the_policy):
     server, run, policy = hostile
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, bypass_csp=ignoring_the_policy)

@@ -1,11 +1,10 @@
 """From the first paint to a file for the gateway, in a real browser."""
 
 import json
-import os
 
 import pytest
 
-from tests.e2e.conftest import Server
+from tests.e2e.conftest import LONG, Server
 from tests.e2e.test_links import choose
 from tierwise.policy import policy_from_json
 
@@ -80,7 +79,9 @@ def test_own_prompts_are_four_clicks_from_tuned_thresholds_and_the_file_decides(
     assert v.outside == [] and v.errors == []
 
 
-@pytest.mark.parametrize("screen", ("tune", "export", "run"))  # a server each; the others open in test_content_policy.py
+@pytest.mark.parametrize(
+    "screen", (pytest.param("tune", marks=LONG), pytest.param("export", marks=LONG), "run")
+)  # a server each; the others open in test_content_policy.py
 def test_a_link_opens_its_screen_on_a_server_that_was_just_started(chromium, visit, tmp_path, screen):
     cold = Server(tmp_path / "cold")
     try:
@@ -140,7 +141,7 @@ def test_reading_a_prompt_shows_what_each_tier_answered(visit):
     assert {"small", "medium", "large"} <= set(drawer.inner_text().split())
 
 
-@pytest.mark.parametrize("screen", ["", *SCREENS])
+@pytest.mark.parametrize("screen", ["", "compare", "grade", "tune", "export"])  # the widest
 def test_a_narrow_window_does_not_scroll_sideways(visit, screen):
     v = visit(f"/{screen}", width=390)
     assert v.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
@@ -164,7 +165,7 @@ def test_a_run_goes_on_when_its_page_is_closed(visit, tmp_path):
     again.page.get_by_text("180 of 180 answers").wait_for()
 
 
-@pytest.mark.skipif("TIERWISE_E2E_LONG" not in os.environ, reason="four tunings in a row; set TIERWISE_E2E_LONG")
+@LONG
 def test_a_traffic_log_a_pin_and_a_cascade_chosen_on_tune_are_in_the_file(visit, tmp_path):
     kinds = ["contract_qa"] * 90 + ["classification"] * 8 + ["extraction"] * 2
     rows = [f"2026-11-{1 + i % 14:02d}T10:00:00Z,gpt-4o,{kind},0.002,300,80" for i, kind in enumerate(kinds)]

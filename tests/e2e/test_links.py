@@ -71,6 +71,7 @@ def test_compare_keeps_the_view_and_which_prompts_are_shown(visit):
     assert again.page.get_by_text("of 169 prompts").inner_text() == said
 
 
+@LONG
 def test_export_keeps_the_policy_the_target_and_the_proof(visit):
     tune = visit("/tune")
     tune.click("Save policy")
@@ -82,6 +83,7 @@ def test_export_keeps_the_policy_the_target_and_the_proof(visit):
     assert picked(again, "For") == "Gateway: LiteLLM proxy"
 
 
+@LONG
 def test_traffic_keeps_what_its_cache_is_asked(visit):
     v = visit("/traffic?source=Caching")
     choose(v, "Answers of", "small")
@@ -94,7 +96,7 @@ def test_traffic_keeps_what_its_cache_is_asked(visit):
     assert again.metric("Saved on this tier") == v.metric("Saved on this tier")
 
 
-@pytest.mark.parametrize(("screen", "view"), [("evalsets", "Shipped sets"), ("traffic", 1)])
+@pytest.mark.parametrize(("screen", "view"), [("evalsets", "Shipped sets"), pytest.param("traffic", 1, marks=LONG)])
 def test_the_view_of_a_screen_is_kept(visit, screen, view):
     v = visit(f"/{screen}")
     options = v.page.get_by_role("radio").all_inner_texts() if isinstance(view, int) else [view]

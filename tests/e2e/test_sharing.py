@@ -31,7 +31,7 @@ def test_report_results_bundle_and_chart_from_the_screens(visit, tmp_path):
     assert visitor.outside == [] and tune.outside == []
 
 
-@pytest.mark.parametrize("screen", ["", "compare", "tune"])
+@pytest.mark.parametrize("screen", [pytest.param("", marks=LONG), pytest.param("compare", marks=LONG), "tune"])
 def test_a_chart_is_a_picture_at_one_click_and_nobody_else_is_asked(visit, tmp_path, screen):
     visitor = visit(f"/{screen}")
     chart = visitor.page.locator("[data-testid=stVegaLiteChart]").first

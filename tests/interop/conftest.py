@@ -9,9 +9,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.interop.standin import StandIn
 from tierwise.settings import ROOT
@@ -22,25 +24,33 @@ CACHE = Path(os.environ.get("TIERWISE_TEST_CACHE") or Path.home() / ".cache" / "
 """Where gateways are installed, once for all runs."""
 
 
+def installed(name: str, *commands: Sequence[str | Path]) -> Path:
+    """The folder of what the commands install, run once for all runs: of two test processes, one waits for the other.
+
+    Commands name the folder as `{folder}`; where one fails, the test is skipped with what it said.
+    """
+    folder = CACHE / name
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "installed").exists():
+            folder.mkdir(exist_ok=True)
+            for command in commands:
+                done = subprocess.run([str(part).replace("{folder}", str(folder)) for part in command], capture_output=True, text=True)
+                if done.returncode:
+                    said = (done.stderr.strip() or "no reason given").splitlines()
+                    pytest.skip(f"{name} cannot be installed: {said[0]} ... {said[-1]}")
+            (folder / "installed").write_text("")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def proxy_python() -> Path:
     """A Python that has the locked LiteLLM proxy; made once for each version of the lock file."""
     digest = hashlib.sha256(LOCK.read_bytes() + f"{sys.version_info[:2]}".encode()).hexdigest()[:16]
-    folder = CACHE / digest
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    done = folder / "installed"
-    if not done.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True, capture_output=True)
-        quiet = ["--disable-pip-version-check", "-q"]
-        # the lock is complete, and older versions of pip cannot match its pins to requirements with extras
-        command = [str(python), "-m", "pip", "install", *quiet, "--no-deps", "--require-hashes", "-r", str(LOCK)]
-        installed = subprocess.run(command, capture_output=True, text=True)
-        if installed.returncode:
-            said = installed.stderr.strip() or "no reason given"
-            pytest.skip(f"pip cannot install {LOCK.name}: {said.splitlines()[-1]}")
-        done.write_text("")
-    return python
+    python = "Scripts/python.exe" if os.name == "nt" else "bin/python"
+    # the lock is complete, and older versions of pip cannot match its pins to requirements with extras
+    locked = ["-m", "pip", "install", "--disable-pip-version-check", "-q", "--no-deps", "--require-hashes", "-r", LOCK]
+    return installed(digest, [sys.executable, "-m", "venv", "--clear", "{folder}"], ["{folder}/" + python, *locked]) / python
 
 
 @pytest.fixture(scope="session")

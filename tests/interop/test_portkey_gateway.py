@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.conftest import CACHE
+from tests.interop.conftest import installed
 from tests.interop.test_litellm_gateway import HOSTILE, ODD, RULES, THREADS, shipped  # noqa: F401
 from tests.policies import SPECS, a_policy
 from tierwise.exporters import export, portkey
@@ -29,16 +29,11 @@ PACKAGE = "@portkey-ai/gateway"
 @pytest.fixture(scope="session")
 def server() -> Path:
     """start-server.js of the tested version, downloaded once."""
-    npm, folder = shutil.which("npm"), CACHE / f"portkey-{portkey.TESTED}"
+    npm = shutil.which("npm")
     if not (npm and shutil.which("node")):
         pytest.skip("node and npm are not on this machine")
-    if not (folder / "installed").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        command = [npm, "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--ignore-scripts", f"{PACKAGE}@{portkey.TESTED}"]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(f"npm cannot install {PACKAGE}: {(done.stderr.strip() or 'no reason given').splitlines()[0]}")
-        (folder / "installed").write_text("")
+    asked = [npm, "install", "--prefix", "{folder}", "--no-audit", "--no-fund", "--ignore-scripts", f"{PACKAGE}@{portkey.TESTED}"]
+    folder = installed(f"portkey-{portkey.TESTED}", asked)
     return folder / "node_modules" / PACKAGE / "build" / "start-server.js"
 
 

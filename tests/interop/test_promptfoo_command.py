@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from tests.interop.conftest import CACHE
+from tests.interop.conftest import installed
 from tierwise.evalsets import load_shipped
 from tierwise.importers.tools.promptfoo import promptfoo
 from tierwise.promptfoo_config import to_promptfoo
@@ -38,16 +38,10 @@ ODD = (
 def command():
     if not os.environ.get(ASKED):
         pytest.skip(f"it takes a minute and 1 GB of packages the first time; set {ASKED}=1 to run it")
-    npm, folder = shutil.which("npm"), CACHE / f"promptfoo-{VERSION}"
+    npm = shutil.which("npm")
     if not npm:
         pytest.skip("npm is not on this machine")
-    if not (folder / "installed").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        install = [npm, "install", "--prefix", str(folder), "--no-audit", "--no-fund", f"promptfoo@{VERSION}"]
-        done = subprocess.run(install, capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(f"npm cannot install promptfoo: {(done.stderr.strip() or 'no reason given').splitlines()[0]}")
-        (folder / "installed").write_text("")
+    folder = installed(f"promptfoo-{VERSION}", [npm, "install", "--prefix", "{folder}", "--no-audit", "--no-fund", f"promptfoo@{VERSION}"])
     return folder / "node_modules" / ".bin" / "promptfoo"
 
 
