@@ -3,6 +3,8 @@
 import pytest
 from playwright.sync_api import TimeoutError
 
+from tests.e2e.conftest import LONG
+
 pytestmark = pytest.mark.e2e
 
 

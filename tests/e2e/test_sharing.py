@@ -4,6 +4,8 @@ import zipfile
 
 import pytest
 
+from tests.e2e.conftest import LONG
+
 pytestmark = pytest.mark.e2e
 
 
