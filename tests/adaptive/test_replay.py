@@ -53,6 +53,9 @@ def test_what_seeing_the_change_takes_at_a_volume(calm, drifting):
     still, at = line(drifting, "static"), drifting.watch.at(10_000)
     assert drifting.watch.after > drifting.watch.before + 0.2 and at.pairs_a_day == pytest.approx(10_000 * drifting.watch.down * 0.4)
     assert at.price_a_day == pytest.approx(at.pairs_a_day * drifting.watch.frontier_usd)
+    few, sent = drifting.watch.at(30), 30 * drifting.watch.down
+    assert few.pairs_a_day == pytest.approx(min(max(10, 0.4 * sent), sent)), "as the plan has it: ten a day, and no more than there are"
+    assert few.rate == pytest.approx(few.pairs_a_day / sent) and at.rate == pytest.approx(0.4)
     assert at.days == pytest.approx(at.pairs / at.pairs_a_day) and at.days == pytest.approx(10 * drifting.watch.at(100_000).days)
     # the replays themselves agree: pairs until the alarm, over the pairs a request
     assert at.pairs / (drifting.watch.down * 0.4) == pytest.approx(line(drifting, "watched").delay, rel=0.4)

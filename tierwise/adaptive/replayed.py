@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tierwise.adaptive.alarm import LIMIT, pairs_to_alarm
+from tierwise.adaptive.shadow import pairs_a_day
 from tierwise.adaptive.stream import Change
 from tierwise.errors import BadInput
 
@@ -49,6 +50,8 @@ class Line:
 class Detection:
     """What shadow sampling of the static policy costs at a volume, and how soon it would have told."""
 
+    rate: float
+    """Share of what is sent down, the fewest a day included."""
     pairs_a_day: float
     price_a_day: float
     """US dollars of the last tier's shadow answers; grading them is not counted."""
@@ -81,13 +84,15 @@ class Watch:
         """
         if not 0 < requests_a_day < float("inf"):
             raise BadInput(f"{requests_a_day:g} requests a day: give a number over 0.")
-        a_day = requests_a_day * self.down * self.rate
+        routed = requests_a_day * self.down
+        a_day = pairs_a_day(routed, self.rate)
         pairs = None
         if self.after is not None and self.after > self.tolerated:
             pairs = pairs_to_alarm(round(self.after, 2), round(self.tolerated, 3))[0]
         return Detection(
-            a_day, a_day * self.frontier_usd, LIMIT / a_day if a_day else None, pairs, pairs / a_day if pairs and a_day else None
-        )
+            a_day / routed if routed else 0.0, a_day, a_day * self.frontier_usd, LIMIT / a_day if a_day else None, pairs,
+            pairs / a_day if pairs and a_day else None,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ def plan(
         raise NotReady(f"The policy {policy.name!r} sends everything to its last tier: there is nothing to watch.")
     allowed = tolerated if tolerated is not None else tolerated_loss(policy)
     routed = requests_a_day * down
-    pairs = min(max(rate * routed, fewest), routed)
+    pairs = pairs_a_day(routed, rate, fewest)
     frontier, saved = _frontier_cost(expected)
     price = None if frontier is None else pairs * (frontier + grading_usd)
     share = price / (saved * requests_a_day) if price is not None and saved and saved > 0 else None
@@ -102,6 +102,11 @@ def plan(
         median = pairs_to_alarm(loss, round(allowed, 4), limit)[0]
         delays.append(Delay(loss, median, None if median is None else median / pairs))
     return Plan(pairs / routed, pairs, allowed, limit, price, share, limit / pairs, tuple(delays))
+
+
+def pairs_a_day(routed: float, rate: float, fewest: int = A_DAY) -> float:
+    """Shadow pairs of so many requests routed down a day: the rate's share of them, a fewest number, and never more than there are."""
+    return min(max(rate * routed, fewest), routed)
 
 
 def routed_down(policy: Policy) -> float:

@@ -121,7 +121,10 @@ def _check(policy: Policy, samples: tuple[Sample, ...]) -> None:
             "Prompts", 1, min(most_asked, max(len(samples), 1)), min(50, max(len(samples), 1)), key="gateway_n", width=120
         )
         asked = st.form_submit_button("Ask it", icon=":material/network_check:", **allowed.to("run"))
-    st.caption("Each prompt is one real call with an answer of one token. Start the gateway with the exported files first.")
+    st.caption(
+        "Each prompt is one real call with an answer of one token, paid through the gateway: it is not on Tierwise's ledger and under no cap "
+        "of it. Start the gateway with the exported files first."
+    )
     if not asked:
         return
     step = max(1, len(samples) // int(most))

@@ -183,7 +183,7 @@ def _watching(found, asked: Asked, a_day: float) -> None:
     """What noticing the change takes at the volume given, and what the alarm did in the replays."""
     at, watched = found.watch.at(a_day), found.lines[1]
     row = [
-        parts.Figure("Pairs a day", f"{at.pairs_a_day:,.0f}", f"{asked.shadow:.1%} of those down"),
+        parts.Figure("Pairs a day", f"{at.pairs_a_day:,.0f}", f"{at.rate:.1%} of those down"),
         parts.Figure(
             "Price a day", figures.md(figures.dollars(at.price_a_day)), f"at {a_day:,.0f} requests",
             help="Shadow answers of the top tier, which nobody is served. Grading the pairs comes on top.",
