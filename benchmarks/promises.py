@@ -15,6 +15,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.recorded import ladder
 from tierwise.routers import base
 from tierwise.routers.base import Prompts
 from tierwise.tuning.aims import Aim
@@ -35,12 +36,7 @@ MOST_TESTED = 4000
 def recorded(folder: Path) -> Iterator[tuple[str, OutcomeMatrix]]:
     """The ladders, one row a prompt."""
     for name, (file, models) in LADDERS.items():
-        frame = pd.read_parquet(folder / f"{file}.parquet", columns=["sample_id", "task", "prompt", "model", "score", "cost_usd"])
-        frame = frame[frame["model"].isin(models)]
-        quality, cost = (frame.pivot(index="sample_id", columns="model", values=v)[models].to_numpy(float) for v in ("score", "cost_usd"))
-        rows = frame.drop_duplicates("sample_id").sort_values("sample_id")
-        samples = [Sample(str(i), p, None, t) for i, p, t in rows[["sample_id", "prompt", "task"]].to_numpy()]
-        yield name, matrix(name, models, samples, quality, cost)
+        yield name, ladder(folder, file, models)[0]
 
 
 def synthetic(n: int = 8000) -> Iterator[tuple[str, OutcomeMatrix]]:

@@ -16,6 +16,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.recorded import ladder
 from tierwise.routers.base import Prompts
 from tierwise.tuning import cascade
 from tierwise.tuning.aims import Aim
@@ -24,7 +25,7 @@ from tierwise.tuning.cascade_frontier import cascade_frontier
 from tierwise.tuning.frontier import Frontier, assign, sweep
 from tierwise.tuning.terms import Terms
 from tierwise.tuning.tune import tune
-from tierwise.types import OutcomeMatrix, Run, Sample, Tier
+from tierwise.types import OutcomeMatrix
 
 LLAMA, MINI, FOUR_O, FLASH = "Meta-Llama-3.1-8B-Instruct", "gpt-4o-mini-2024-07-18", "gpt-4o-2024-08-06", "gemini-1.5-flash"
 HAIKU, HAIKU_35, SONNET = "claude-3-haiku-20240307", "claude-3-5-haiku-20241022", "claude-3-5-sonnet-20241022"
@@ -48,22 +49,6 @@ class Read(NamedTuple):
     best: float
     saving: float
     loss: float
-
-
-def recorded(folder: Path, file: str, task: str | None, models: list[str]) -> tuple[OutcomeMatrix, Answers | None]:
-    """A ladder, one row a prompt, with the answers where they are there."""
-    frame = pd.read_parquet(folder / f"{file}.parquet")
-    frame = frame[frame["model"].isin(models) & (task is None or frame["task"] == task)]
-    quality, cost = (frame.pivot(index="sample_id", columns="model", values=v)[models] for v in ("score", "cost_usd"))
-    rows = frame.drop_duplicates("sample_id").set_index("sample_id").loc[quality.index]
-    samples = tuple(Sample(str(i), p, None, t) for i, p, t in zip(rows.index, rows["prompt"], rows["task"], strict=True))
-    flags = np.zeros(quality.shape, bool)
-    run = Run(file, file, file, "recorded", tuple(Tier(m, m) for m in models), "done")
-    matrix = OutcomeMatrix(run, samples, quality.to_numpy(float), cost.to_numpy(float), flags * 1.0, flags, flags, "recorded")
-    if file != "zeroeval":
-        return matrix, None
-    said = frame.pivot(index="sample_id", columns="model", values="output")[models].loc[quality.index]
-    return matrix, Answers(said.to_numpy(object)[:, :, None])
 
 
 def split(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -111,12 +96,12 @@ def saving_at(loss: np.ndarray, saving: np.ndarray, allowed: float) -> float:
 def study(folder: Path, names: list[str], splits: int) -> Iterator[dict[str, object]]:
     for name in names:
         file, task, models = LADDERS[name]
-        matrix, _ = recorded(folder, file, task, models)
+        matrix, _ = ladder(folder, file, models, task)
         for seed in range(splits):
             yield {"ladder": name, "way": "router", "seed": seed} | by_router(matrix, seed)._asdict()
         if file == "zeroeval":
             pool = models if len(models) > 2 else [FLASH, *models]
-            matrix, answers = recorded(folder, file, task, pool)
+            matrix, answers = ladder(folder, file, pool, task)
             for seed in range(splits):
                 yield {"ladder": name, "way": "cascade", "seed": seed} | by_cascade(matrix, answers, seed)._asdict()
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from tests import postgres
@@ -96,14 +95,9 @@ def make_matrix(n: int, tiers: int = 3, seed: int = 0, signal: float = 3.0) -> O
     return OutcomeMatrix(run, samples, quality, cost, np.ones((n, tiers)), flags, flags, "exact")
 
 
-def recorded_matrix(path, models: list[str], n: int, seed: int = 0) -> OutcomeMatrix:
+def recorded_matrix(path: Path, models: list[str], n: int, seed: int = 0) -> OutcomeMatrix:
     """Some prompts of a recorded file as a graded run."""
-    frame = pd.read_parquet(path)
-    frame = frame[frame["model"].isin(models)]
-    quality, cost = (frame.pivot(index="sample_id", columns="model", values=v)[models] for v in ("score", "cost_usd"))
-    rows = np.random.default_rng(seed).permutation(len(quality))[:n]
-    meta = frame.drop_duplicates("sample_id").set_index("sample_id").loc[quality.index[rows]]
-    samples = tuple(Sample(str(i), p, None, t) for i, p, t in zip(meta.index, meta["prompt"], meta["task"], strict=True))
-    run = Run("r", "recorded", "e", "recorded", tuple(Tier(m, m) for m in models), "done")
-    flags = np.zeros((n, len(models)), bool)
-    return OutcomeMatrix(run, samples, quality.to_numpy(float)[rows], cost.to_numpy(float)[rows], flags * 1.0, flags, flags, "recorded")
+    from benchmarks.recorded import ladder
+
+    whole, _ = ladder(path.parent, path.stem, models)
+    return whole.take(np.random.default_rng(seed).permutation(len(whole))[:n])

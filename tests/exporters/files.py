@@ -1,9 +1,12 @@
 """Exported files in use: modules loaded from where they were written, and policies of real-looking ladders."""
 
 import importlib.util
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+
+import pytest
 
 from tests.conftest import make_matrix
 from tests.policies import SPECS, tuning
@@ -17,6 +20,14 @@ def load(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def instead_of_litellm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an exported hook imports of LiteLLM, without LiteLLM."""
+    logger = ModuleType("litellm.integrations.custom_logger")
+    logger.CustomLogger = object
+    for module in (ModuleType("litellm"), ModuleType("litellm.integrations"), logger):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
 
 
 def live(*tiers: Tier, spec: dict = SPECS["table"], rules: tuple = ()) -> Policy:

@@ -1,13 +1,11 @@
 """The pre-call hook without LiteLLM: what it reads of each kind of call, and what it leaves alone."""
 
 import asyncio
-import sys
-import types
 
 import pytest
 import yaml
 
-from tests.exporters.files import load
+from tests.exporters.files import instead_of_litellm, load
 from tests.policies import SPECS, a_policy
 from tierwise.exporters import export
 
@@ -16,10 +14,7 @@ RULES = ({"id": "r", "when": {"metadata": {"critical": ["true"]}}, "tier": "fron
 
 @pytest.fixture
 def hook(tmp_path, monkeypatch):
-    logger = types.ModuleType("litellm.integrations.custom_logger")
-    logger.CustomLogger = object
-    for module in (types.ModuleType("litellm"), types.ModuleType("litellm.integrations"), logger):
-        monkeypatch.setitem(sys.modules, module.__name__, module)
+    instead_of_litellm(monkeypatch)
     export(a_policy(3, SPECS["table"], RULES), [], "litellm-hook", tmp_path)
     return load(tmp_path / "litellm_policy_hook.py")
 

@@ -6,13 +6,11 @@ import json
 import shutil
 import stat
 import subprocess
-import sys
-import types
 from types import SimpleNamespace
 
 import pytest
 
-from tests.exporters.files import load
+from tests.exporters.files import instead_of_litellm, load
 from tests.policies import SPECS, a_policy
 from tierwise import evaluator
 from tierwise.adaptive import read_pairs, with_shadow
@@ -78,10 +76,7 @@ def test_every_target_says_what_it_does_with_the_rate(target, tmp_path):
 @pytest.fixture
 def hook(tmp_path, monkeypatch):
     """The exported hook with its second call replaced; `asked` holds what it would have sent."""
-    logger = types.ModuleType("litellm.integrations.custom_logger")
-    logger.CustomLogger = object
-    for module in (types.ModuleType("litellm"), types.ModuleType("litellm.integrations"), logger):
-        monkeypatch.setitem(sys.modules, module.__name__, module)
+    instead_of_litellm(monkeypatch)
     monkeypatch.setenv("TIERWISE_SHADOW_LOG", str(tmp_path / "pairs.jsonl"))
     monkeypatch.setenv("TIERWISE_SHADOW_KEY", "sk-shadow")
     export(watched(1.0), [], "litellm-hook", tmp_path)

@@ -1,4 +1,4 @@
-"""Recorded results: long and wide tables become graded runs, published figures come out, and what is wrong is named."""
+"""Recorded results: long tables become graded runs, and what is wrong is named."""
 
 import json
 import re
@@ -7,41 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.importers.results import LONG, changed, long, refused
 from tests.tables.files import WRITERS
 from tierwise.errors import BadInput
 from tierwise.evalsets import load_shipped, to_jsonl
-from tierwise.grading.grades import by_request_type, matrix
+from tierwise.grading.grades import matrix
 from tierwise.grading.summary import summary
 from tierwise.importers import IMPORTERS
 from tierwise.importers.recorded import import_results, models_in
-
-ANSWERS = [("1", "big", "2", 1, 0.01), ("1", "small", "3", 0, 0.001), ("2", "big", "Paris", 0.5, 0.02), ("2", "small", "Rome", 0.25, 0.002)]
-PROMPTS = {
-    "1": {"task": "sum", "prompt": "1+1?", "prompt_tokens": 4},
-    "2": {"task": "fact", "prompt": "Capital?", "prompt_tokens": 3},
-}
-LONG = [
-    {"dataset": "d", "sample_id": i, **PROMPTS[i], "model": model, "output": output, "score": score, "cost_usd": cost}
-    for i, model, output, score, cost in ANSWERS
-]
-
-
-def long(store, rows: list[dict], suffix: str = "jsonl", **options):
-    return import_results(store, WRITERS[suffix](rows), f"results.{suffix}", "results", **options)
-
-
-def changed(*changes: tuple[int, dict]) -> list[dict]:
-    rows = [dict(row) for row in LONG]
-    for i, change in changes:
-        rows[i] |= change
-    return rows
-
-
-def refused(store, rows: list[dict], suffix: str = "jsonl", **options) -> str:
-    with pytest.raises(BadInput) as error:
-        long(store, rows, suffix, **options)
-    assert store.runs.list() == [] and store.evalsets.list() == []
-    return str(error.value)
 
 
 @pytest.mark.parametrize("suffix", list(WRITERS))
@@ -259,109 +232,3 @@ def test_without_prompts_the_ids_do(store):
     run = long(store, [{k: v for k, v in row.items() if k != "prompt"} for row in LONG])
     assert [s.input for s in store.evalsets.get(run.evalset_id).samples] == ["", ""]
     assert "only their ids" in run.note
-
-
-# Wide tables
-
-WIDE = [
-    ("gpt-4o_score", "gpt-4o_output", "gpt-4o_cost", "a/b-7B_score", "a/b-7B_output", "a/b-7B_cost"),
-    ("gpt-4o score", "gpt-4o response", "gpt-4o total cost", "a/b-7B score", "a/b-7B response", "a/b-7B total cost"),
-    ("gpt-4o.correct", "gpt-4o.output", "gpt-4o.cost_usd", "a/b-7B.correct", "a/b-7B.output", "a/b-7B.cost_usd"),
-    ("score:gpt-4o", "output:gpt-4o", "cost:gpt-4o", "score:a/b-7B", "output:a/b-7B", "cost:a/b-7B"),
-    ("score_gpt-4o", "output_gpt-4o", "cost_usd_gpt-4o", "score_a/b-7B", "output_a/b-7B", "cost_usd_a/b-7B"),
-    ("gpt-4o (score)", "gpt-4o (answer)", "gpt-4o (cost)", "a/b-7B (score)", "a/b-7B (answer)", "a/b-7B (cost)"),
-    ("gpt-4o", "gpt-4o|model_response", "gpt-4o|total_cost", "a/b-7B", "a/b-7B|model_response", "a/b-7B|total_cost"),
-]
-
-
-@pytest.mark.parametrize("columns", WIDE, ids=lambda c: c[0])
-@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
-def test_a_wide_table_is_understood_by_its_columns(store, columns, suffix):
-    cells = [(1, "two", 0.01, 0, "three", 0.001), (0.5, "Paris", 0.02, 1, "Paris!", 0.002)]
-    rows = [
-        {"sample_id": f"s{i}", "prompt": f"p{i}", "eval_name": "arc", "expected_output": "x", **dict(zip(columns, c, strict=True))}
-        for i, c in enumerate(cells)
-    ]
-    run = long(store, rows, suffix)
-    assert [t.name for t in run.tiers] == ["a/b-7B", "gpt-4o"]
-    graded = matrix(store, run.id)
-    assert graded.quality.tolist() == [[0, 1], [1, 0.5]] and graded.cost.tolist() == [[0.001, 0.01], [0.002, 0.02]]
-    assert [s.reference for s in graded.samples] == ["x", "x"]
-    assert sorted(store.runs.outcomes(run.id)["output"]) == ["Paris", "Paris!", "three", "two"]
-
-
-def test_a_wide_table_can_be_mapped(store):
-    rows = [
-        {"prompt": "a", "A right": "true", "B right": "no", "A text": "x"},
-        {"prompt": "b", "A right": "false", "B right": "yes", "A text": "y"},
-    ]
-    run = long(store, rows, mapping={"A right": "score:m/a", "B right": "score:m/b", "A text": "output:m/a"})
-    assert [t.name for t in run.tiers] == ["m/a", "m/b"]
-    assert matrix(store, run.id).quality.tolist() == [[1, 0], [0, 1]]
-    with pytest.raises(BadInput, match=r"no field 'socre:x'. Did you mean 'score'.*score:MODEL"):
-        long(store, rows, mapping={"A right": "socre:x"})
-
-
-@pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_columns_of_truth_values_named_as_models_are_scores(store, suffix):
-    rows = [{"prompt": f"p{i}", "mistralai/Mixtral-8x7B": i % 2 == 0, "gpt-4-1106": True, "flag": False} for i in range(4)]
-    run = long(store, rows, suffix)
-    assert [t.name for t in run.tiers] == ["mistralai/Mixtral-8x7B", "gpt-4-1106"]
-    assert matrix(store, run.id).quality.mean(0).tolist() == [0.5, 1]
-    assert "read as scores of the models of that name: mistralai/Mixtral-8x7B, gpt-4-1106" in run.note
-
-
-def test_a_model_without_any_cell_in_a_row_did_not_answer(store):
-    run = long(store, [{"prompt": "a", "x_score": 1, "y_score": 1}, {"prompt": "b", "x_score": 0, "y_score": None}], "csv")
-    assert len(store.runs.outcomes(run.id)) == 3 and "y: 1 of 2 prompts without an answer" in run.note
-
-
-def test_scores_out_of_range_in_a_wide_table_are_named(store):
-    assert "row 2 (line 3), column 'x_score': '85' is outside" in refused(
-        store, [{"prompt": "a", "x_score": "1", "y_score": "1"}, {"prompt": "b", "x_score": "85", "y_score": "1"}], "csv"
-    )
-
-
-# Published figures
-
-
-@pytest.fixture(scope="module")
-def own_store(tmp_path_factory):
-    from tierwise.store import Store
-
-    with Store(tmp_path_factory.mktemp("recorded") / "tierwise.duckdb") as opened:
-        yield opened
-
-
-def test_routellm_reproduces_the_published_accuracies(own_store, recorded):
-    run = import_results(own_store, (recorded / "routellm_mmlu.parquet").read_bytes(), "routellm_mmlu.parquet", "mmlu")
-    rows = {t.tier: t for t in summary(matrix(own_store, run.id))}
-    assert {name: (t.n, round(t.quality, 3)) for name, t in rows.items()} == {
-        "mistralai/Mixtral-8x7B-Instruct-v0.1": (14_042, 0.681),
-        "gpt-4-1106-preview": (14_042, 0.806),
-    }
-    assert next(iter(rows)).startswith("mistral"), "the cheaper one comes first"
-
-
-def test_zeroeval_reproduces_the_published_accuracies(own_store, recorded):
-    run = import_results(own_store, (recorded / "zeroeval.parquet").read_bytes(), "zeroeval.parquet", "zeroeval")
-    assert len(run.tiers) == 13
-    table = by_request_type(matrix(own_store, run.id)).set_index(["request_type", "tier"])
-    published = {"gpt-4o-2024-08-06": 96.21, "claude-3-5-sonnet-20240620": 95.60, "gpt-4o-mini-2024-07-18": 94.24}
-    assert {m: round(100 * table.loc[("gsm", m), "quality"], 2) for m in published} == published
-    assert table.loc["gsm"]["n"].unique().tolist() == [1_319]
-
-
-def test_the_same_results_as_wide_give_the_same_run(own_store, recorded):
-    frame = pd.read_parquet(recorded / "zeroeval.parquet")
-    pair = ["gpt-4o-mini-2024-07-18", "gpt-4o-2024-08-06"]
-    frame = frame[frame["model"].isin(pair) & frame["sample_id"].isin(frame["sample_id"].unique()[:200])]
-    wide = frame.pivot(index=["sample_id", "task", "prompt"], columns="model", values=["score", "cost_usd", "output"])
-    wide.columns = [f"{model}_{part}" for part, model in wide.columns]
-    run = import_results(own_store, json.dumps(wide.reset_index().to_dict("records")).encode(), "wide.json", "wide")
-    from_long = import_results(own_store, json.dumps(frame.to_dict("records")).encode(), "long.json", "long")
-    a, b = matrix(own_store, run.id), matrix(own_store, from_long.id)
-    order = [[s.id for s in b.samples].index(s.id) for s in a.samples]
-    assert a.tiers == b.tiers == tuple(pair)
-    np.testing.assert_array_equal(a.quality, b.quality[order])
-    np.testing.assert_array_equal(a.cost, b.cost[order])

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from benchmarks.runs import PROMPTFOO_QUIET as QUIET
 from tests.interop.conftest import installed
 from tierwise.evalsets import load_shipped
 from tierwise.importers.tools.promptfoo import promptfoo
@@ -19,8 +20,6 @@ pytestmark = [pytest.mark.interop, pytest.mark.timeout(900)]
 
 VERSION = "0.121.20"
 ASKED = "TIERWISE_INTEROP_PROMPTFOO"
-QUIET = {"PROMPTFOO_DISABLE_TELEMETRY": "1", "PROMPTFOO_DISABLE_UPDATE": "1", "PROMPTFOO_DISABLE_REMOTE_GENERATION": "true",
-         "PROMPTFOO_DISABLE_SHARING": "1", "PROMPTFOO_SELF_HOSTED": "1"}  # fmt: skip
 ODD = (
     Sample("braces", 'Say {{ vars.x }} {% raw %} and {# c #} {% endraw %} "q" \n line', "answered by small-model"),
     Sample("script", "Grüße 你好 \U0001f600 <b>", "{{x}}"),

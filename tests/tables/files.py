@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import zipfile
 
 import openpyxl
 import pyarrow as pa
@@ -101,3 +102,14 @@ WRITERS = {
     "parquet": lambda rows: parquet_file({name: [row[name] for row in rows] for name in rows[0]}),
     "xlsx": xlsx_file,
 }
+
+
+def repacked(data: bytes, old: bytes, new: bytes, add: dict[str, bytes] | None = None) -> bytes:
+    """An XLSX file with some bytes of its parts replaced."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        for entry in source.infolist():
+            target.writestr(entry.filename, source.read(entry).replace(old, new))
+        for name, content in (add or {}).items():
+            target.writestr(name, content)
+    return out.getvalue()

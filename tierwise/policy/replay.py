@@ -1,6 +1,5 @@
 """A saved policy on the outcomes of a run: what it would have served, kept, paid and saved."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,10 +137,3 @@ def _resampled(weighted: np.ndarray, clusters: np.ndarray, w: np.ndarray, seed: 
         draw = np.bincount(rng.integers(0, m, m), minlength=m)
         out[:, r] = sums @ draw / (mass @ draw)
     return out
-
-
-def write_decisions(evaluation: Evaluation) -> Iterable[str]:
-    """The decisions as JSON lines, in the order of the prompts."""
-    import json
-
-    return (json.dumps(d, ensure_ascii=False) + "\n" for d in evaluation.decisions)
