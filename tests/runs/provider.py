@@ -1,6 +1,7 @@
 """A stand-in provider on loopback that speaks the OpenAI protocol, bills what it serves, and can be told to misbehave."""
 
 import json
+import sys
 import threading
 import time
 from collections import Counter
@@ -58,6 +59,11 @@ class Provider:
         class Server(ThreadingHTTPServer):
             daemon_threads = True
             request_queue_size = 128  # the default of 5 refuses connections when a run starts
+
+            def handle_error(self, *about: object) -> None:
+                """A caller that hung up is no fault of the provider, and its traceback none of the run's."""
+                if not isinstance(sys.exception(), ConnectionError):
+                    super().handle_error(*about)
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.base = f"http://127.0.0.1:{self._server.server_port}/v1"
